@@ -1,0 +1,52 @@
+# Two commands do all set-up on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+
+.PHONY: demo test soak bench pages size lab lint demo-data clean
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/.core
+	$(PIP) install -c constraints.txt -e '.[test]'
+	touch $@
+
+demo: $(VENV)/.core
+	$(BIN)/evalkit batch params/demo/projects.csv --out outputs
+
+test: $(VENV)/.test lint
+	$(BIN)/python -m pytest -q -n auto
+
+soak: $(VENV)/.test
+	EVALKIT_SOAK=1 $(BIN)/python -m pytest -q -n auto
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tests/tools/size.py --check
+
+bench: $(VENV)/.test
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+pages: $(VENV)/.core
+	$(BIN)/python tests/tools/pages.py outputs --out outputs/pages
+
+size: $(BIN)/python
+	$(BIN)/python tests/tools/size.py
+
+lab: $(VENV)/.core
+	$(BIN)/evalkit lab
+
+demo-data: $(VENV)/.core
+	$(BIN)/python tests/demo/build.py
+
+clean:
+	rm -rf $(VENV) outputs/* .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""A project list run as notebooks: jobs, papermill engine, manifest, summary, index page."""

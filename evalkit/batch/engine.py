@@ -1,0 +1,314 @@
+"""One notebook, executed by papermill in a kernel of its own, with a status we can trust.
+
+After a timeout or a dead kernel papermill marks every cell completed, so success is judged here
+from exceptions, from the cells really started, and from the figures really drawn.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Literal, cast
+
+import nbformat
+import papermill
+from ipykernel.kernelspec import get_kernel_dict
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
+from papermill.execute import remove_error_markers
+from papermill.models import Parameter as PapermillParameter
+from papermill.translators import PythonTranslator, papermill_translators
+
+from evalkit.batch.jobs import declared
+
+NAME = "evalkit"  # our key in papermill's registries; nobody else's run is touched
+START_TIMEOUT = 60  # seconds for a kernel to come up
+FIGURE_TAG = "figure"
+_INLINE = "module://matplotlib_inline.backend_inline"
+_HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
+
+_log = logging.getLogger(__name__)
+_log.addHandler(logging.NullHandler())
+_log.propagate = False
+
+Kind = Literal["refused", "exception", "timeout", "kernel", "figure", "stopped", "internal"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a project failed. `cell` is the number in ``In [n]``; `lines` are whole sentences."""
+
+    kind: Kind
+    lines: tuple[str, ...]
+    heading: str = ""
+    cell: int | None = None
+
+    @property
+    def place(self) -> str:
+        """Where, as ``“三、评分”代码格 [4]``; empty if no cell is to blame."""
+        if self.cell is None:
+            return ""
+        return f"“{self.heading}”代码格 [{self.cell}]" if self.heading else f"代码格 [{self.cell}]"
+
+    def __str__(self) -> str:
+        reason = "；".join(self.lines)
+        return f"{self.place}：{reason}" if self.place else reason
+
+
+@dataclass
+class Run:
+    """One notebook's execution; `stop` may be called from another thread."""
+
+    notebook: Path
+    parameters: dict[str, Any]
+    folder: Path
+    timeout: float | None = None
+    cell_timeout: float | None = None
+    on_stage: Callable[[str], None] = lambda stage: None
+    node: Any = None  # the executed notebook, also after a failure
+    failure: Failure | None = None
+    started: list[int] = field(default_factory=list)
+    stopped: bool = False
+    stderr: IO[bytes] | None = None
+    _begun: float = 0.0
+    _manager: _KernelManager | None = None
+
+    def execute(self) -> None:
+        """Run the notebook; afterwards `node` and `failure` say how it went."""
+        self._begun = time.monotonic()
+        with tempfile.TemporaryFile() as self.stderr:
+            try:
+                self.on_stage("启动内核")
+                self._papermill()
+                self.failure = self._incomplete()
+            except Exception as error:
+                self.failure = self._explain(error)
+        if self.node is not None:
+            self._tidy()
+
+    def stop(self) -> None:
+        """End the kernel at once; the run then fails as stopped."""
+        self.stopped = True
+        if self._manager is not None:
+            self._manager.kill_now()
+
+    def _papermill(self) -> None:
+        papermill.execute_notebook(
+            _literal(self.notebook),
+            None,
+            plain(self.parameters) or None,
+            engine_name=NAME,
+            kernel_name=NAME,
+            language="python",
+            request_save_on_cell_execute=False,
+            autosave_cell_every=0,
+            progress_bar=False,
+            log_output=False,
+            start_timeout=START_TIMEOUT,
+            run=self,
+        )
+
+    def seconds_left(self, cell: Any) -> float | None:
+        """The time a cell may take: its own limit or what remains of the project's."""
+        limits = [self.cell_timeout] if self.cell_timeout else []
+        if self.timeout:
+            limits.append(max(self._begun + self.timeout - time.monotonic(), 0.01))
+        return min(limits, default=None)
+
+    def cell_started(self, cell: Any, cell_index: int) -> None:
+        """Called by nbclient before each code cell that is not blank."""
+        self.started.append(cell_index)
+        self.on_stage(_place(self.node, cell_index)[0] or "准备参数")
+        if self.stopped:
+            raise DeadKernelError("stopped")
+
+    def manager(self) -> _KernelManager:
+        """Called by the engine for the kernel of this run."""
+        self._manager = _KernelManager(kernel_name="python3")
+        return self._manager
+
+    def _incomplete(self) -> Failure | None:
+        for index, cell in enumerate(self.node.cells):
+            if cell.cell_type != "code" or not cell.source.strip():
+                continue
+            if index not in self.started:
+                return self._at(self.started[-1], "exception", "笔记本提前退出，后面的代码格没有运行")
+            if FIGURE_TAG in cell.metadata.get("tags", []) and not any(
+                "image/png" in output.get("data", {}) for output in cell.outputs
+            ):
+                return self._at(index, "figure", "应有图而没有画出来，请检查绘图设置")
+        return None
+
+    def _explain(self, error: Exception) -> Failure:
+        last = self.started[-1] if self.started else None
+        if self.stopped:
+            return self._at(last, "stopped", "已中断")
+        if isinstance(error, PapermillExecutionError):
+            remove_error_markers(self.node)  # papermill's own, which shift the cells
+            lines = [line for line in str(error.evalue).splitlines() if line.strip()]
+            if error.ename == "EvalkitError":
+                return self._at(error.cell_index, "refused", *lines)
+            last_line = f"{error.ename}：{lines[-1]}" if lines else str(error.ename)
+            return self._at(error.cell_index, "exception", f"出错，{last_line}")
+        if isinstance(error, CellTimeoutError):
+            over = self.timeout and time.monotonic() - self._begun >= self.timeout
+            limit = f"项目用时超过 {self.timeout:g} 秒" if over else f"超过 {self.cell_timeout:g} 秒"
+            return self._at(last, "timeout", f"{limit}，已停止")
+        if isinstance(error, DeadKernelError):
+            return self._at(last, "kernel", f"计算进程意外退出{self._stderr_tail()}")
+        if last is None and isinstance(error, RuntimeError | TimeoutError):
+            return Failure("kernel", (f"计算进程没有启动成功（{error}）{self._stderr_tail()}",))
+        return self._at(last, "internal", f"运行失败，{type(error).__name__}：{error}")
+
+    def _stderr_tail(self) -> str:
+        assert self.stderr is not None
+        self.stderr.seek(0)
+        text = self.stderr.read().decode("utf-8", "replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        lines = [line for line in lines if not line.startswith("[IPKernelApp]")]
+        return f"（{lines[-1][:200]}）" if lines else ""
+
+    def _at(self, index: int | None, kind: Kind, *lines: str) -> Failure:
+        if index is None or self.node is None:
+            return Failure(kind, lines)
+        heading, number = _place(self.node, index)
+        return Failure(kind, lines, heading, number)
+
+    def _tidy(self) -> None:
+        """Correct what papermill says of cells that never ran, and note the failure on top."""
+        self.node.metadata.papermill["input_path"] = str(self.notebook)
+        self.node.metadata.papermill["output_path"] = str(self.folder / self.notebook.name)
+        for index, cell in enumerate(self.node.cells):
+            if cell.cell_type == "code" and cell.source.strip() and index not in self.started:
+                cell.metadata.papermill["status"] = "pending"
+        if self.failure:
+            self.node.metadata.papermill["exception"] = True
+            if self.started and self.failure.kind != "figure":
+                state = self.node.cells[self.started[-1]].metadata.papermill
+                state["status"], state["exception"] = "failed", True
+            note = nbformat.v4.new_markdown_cell(f"**运行未完成。** {_fenced(str(self.failure))}")
+            note.metadata["tags"] = ["papermill-error-cell-tag"]  # dropped when run again
+            self.node.cells.insert(0, note)
+
+
+class _KernelManager(AsyncKernelManager):
+    """Kernels of the interpreter that runs evalkit, whatever kernelspecs are installed."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(kernel_spec_manager=_OwnInterpreter(), **options)
+
+    def kill_now(self) -> None:
+        """Kill the kernel's process group; safe from any thread."""
+        provisioner = cast(Any, self.provisioner)
+        process = getattr(provisioner, "process", None)
+        if process is None:
+            return
+        try:
+            if provisioner.pgid and hasattr(os, "killpg"):
+                os.killpg(provisioner.pgid, 9)
+            else:
+                process.kill()
+        except OSError:
+            pass  # it ended by itself
+
+
+class _OwnInterpreter(KernelSpecManager):
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        spec = get_kernel_dict()
+        spec["argv"][0] = sys.executable
+        return KernelSpec(**spec)
+
+
+class _Engine(NBClientEngine):  # type: ignore[misc]
+    """papermill's engine with our kernel, limits and hooks; called by `execute_notebook`."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls, nb_man: Any, kernel_name: str, *, run: Run, start_timeout: int, **unused: Any
+    ) -> None:
+        run.node = nb_man.nb
+        client = PapermillNotebookClient(
+            nb_man,
+            km=run.manager(),
+            log=_log,
+            startup_timeout=start_timeout,
+            timeout_func=run.seconds_left,
+            shutdown_kernel="immediate",
+            resources={"metadata": {"path": str(run.folder)}},
+            on_cell_execute=run.cell_started,
+        )
+        env = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"} | dict(os.environ)
+        env["MPLBACKEND"] = _INLINE  # Agg would lose every figure without a word
+        client.execute(cleanup_kc=True, env=env, stdout=run.stderr, stderr=run.stderr)
+
+
+class _Translator(PythonTranslator):  # type: ignore[misc]
+    """Parameters as Python that people can read: Chinese stays Chinese."""
+
+    @classmethod
+    def translate_str(cls, val: str) -> str:
+        return repr(val)
+
+    @classmethod
+    def inspect(cls, parameters_cell: Any) -> list[PapermillParameter]:
+        return [
+            PapermillParameter(p.name, p.kind, repr(p.default), "")
+            for p in declared(parameters_cell["source"]).values()
+        ]
+
+
+papermill_engines.register(NAME, _Engine)
+papermill_translators.register(NAME, _Translator)
+
+
+def plain(value: Any) -> Any:
+    """A parameter as JSON types: numpy scalars unwrapped, dates ISO, decimals as text.
+
+    >>> from datetime import date
+    >>> plain({"day": date(2025, 6, 30), "codes": ("001",)})
+    {'day': '2025-06-30', 'codes': ['001']}
+    """
+    if isinstance(value, str):
+        return str(value)
+    if hasattr(value, "item"):
+        return plain(value.item())
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return str(value)
+
+
+def _literal(path: Path) -> str:
+    """A path that `str.format`, which papermill applies to it, leaves as it is."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _place(node: Any, index: int) -> tuple[str, int | None]:
+    """The nearest markdown heading above a cell, and the cell's number among code cells."""
+    heading = ""
+    for cell in reversed(node.cells[:index]):
+        if cell.cell_type == "markdown" and (found := _HEADING.findall(cell.source)):
+            heading = found[-1]
+            break
+    before = node.cells[: index + 1]
+    return heading, sum(c.cell_type == "code" and bool(c.source.strip()) for c in before)
+
+
+def _fenced(text: str) -> str:
+    """Text as a code block, so that nothing in it is read as markup."""
+    fence = "`" * (max((len(run) for run in re.findall(r"`+", text)), default=0) + 3)
+    return f"\n\n{fence}\n{text}\n{fence}"

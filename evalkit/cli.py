@@ -1,0 +1,256 @@
+"""The command line: `evalkit …`. Thin; every command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from evalkit.core.problem import EvalkitError, Problem
+
+app = typer.Typer(
+    help="预算绩效评价工具包：一份项目清单，批量得出评分、底稿和评价报告。",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+template_app = typer.Typer(help="报告模板。", no_args_is_help=True)
+app.add_typer(template_app, name="template")
+
+ListFile = Annotated[Path, typer.Argument(help="项目清单（CSV 或 XLSX）", show_default=False)]
+Out = Annotated[Path, typer.Option("--out", "-o", help="成果文件夹")]
+
+
+class Kind(StrEnum):
+    """Businesses that `evalkit new` knows, as typed on the command line."""
+
+    project_evaluation = "project-evaluation"
+
+
+class Stage(StrEnum):
+    """States of a report."""
+
+    draft = "初稿"
+    consultation = "征求意见稿"
+    submitted = "送审稿"
+    final = "终稿"
+
+
+@app.command("batch")
+def batch(
+    projects: ListFile,
+    out: Out = Path("outputs"),
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="同时运行几个项目")] = None,
+    force: Annotated[bool, typer.Option("--force", help="未变化的项目也重新运行")] = False,
+    only: Annotated[str | None, typer.Option("--only", help="只运行这些编码，逗号隔开")] = None,
+    timeout: Annotated[int, typer.Option("--timeout", help="每个项目最多运行几秒")] = 600,
+) -> None:
+    """运行清单中的全部项目，生成报告、底稿、汇总表和首页。
+
+    退出码：0 全部完成，1 有项目失败，2 清单或命令有误。
+    """
+    from evalkit.batch.run import run_batch
+
+    codes = [c.strip() for c in only.replace("，", ",").split(",")] if only else None
+    outcome = run_batch(projects, out, jobs=jobs, force=force, only=codes, timeout=timeout)
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command("run")
+def run(
+    workbook: Annotated[Path, typer.Argument(help="数据底稿.xlsx", show_default=False)],
+    out: Out = Path("outputs"),
+    stage: Annotated[Stage, typer.Option(help="报告状态")] = Stage.draft,
+    profile: Annotated[str, typer.Option(help="政策方案")] = "national",
+    notebook: Annotated[str, typer.Option(help="笔记本")] = "project_evaluation",
+) -> None:
+    """运行一个项目。"""
+    from evalkit.batch.run import run_one
+
+    raise typer.Exit(run_one(notebook, workbook, out, stage=stage.value, profile=profile).exit_code)
+
+
+@app.command("check")
+def check(projects: ListFile) -> None:
+    """核对清单和全部底稿，不运行笔记本。
+
+    退出码：0 无错误，1 有错误，2 清单或命令有误。
+    """
+    from importlib import import_module
+
+    from evalkit.batch.jobs import read_list
+    from evalkit.core.problem import EvalkitError, errors
+
+    failed = 0
+    jobs = read_list(projects)
+    for job in jobs:
+        workflow = import_module(f"evalkit.workflows.{job.notebook.stem}")
+        try:
+            params = workflow.Params(**job.injected(Path("outputs")))
+            found = list(workflow.evaluate(workflow.load(params)).problems)
+        except EvalkitError as refusal:
+            found = refusal.problems
+        failed += bool(errors(found))
+        typer.echo(f"{job.code} {job.name}：{_count(found)}")
+        _print(found)
+    typer.echo(f"共 {len(jobs)} 个项目，{failed} 个有错误。")
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command("new")
+def new(
+    kind: Annotated[Kind, typer.Argument(help="业务种类")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="写到哪里")] = Path("数据底稿.xlsx"),
+    framework: Annotated[str, typer.Option(help="预填的指标体系；none 不预填")] = "mof_2020_10",
+) -> None:
+    """写一份空白的数据底稿。"""
+    from evalkit.core.problem import EvalkitError, Problem
+    from evalkit.indicators import frameworks
+    from evalkit.workbook.blank import write_blank
+    from evalkit.workbook.schema import load_schema
+
+    if out.exists():
+        raise EvalkitError([Problem(file=out.name, what="文件已存在", remedy="请换一个文件名")])
+    content = None
+    if framework != "none":
+        indicators, elements = frameworks.rows(frameworks.load(framework))
+        content = {"indicators": indicators, "elements": elements}
+    path = write_blank(out, load_schema(kind.name), content)
+    typer.echo(f"已写出 {path}")
+
+
+@app.command("manual")
+def manual(kind: Annotated[Kind, typer.Argument(help="业务种类")]) -> None:
+    """打印数据底稿的填写手册（Markdown）。"""
+    from evalkit.workbook.manual import manual as text
+    from evalkit.workbook.schema import load_schema
+
+    typer.echo(text(load_schema(kind.name)))
+
+
+@app.command("freeze")
+def freeze(
+    workbook: Annotated[Path, typer.Argument(help="数据底稿.xlsx", show_default=False)],
+    approver: Annotated[str, typer.Option(help="批准人或单位", show_default=False)],
+    dated: Annotated[
+        str, typer.Option("--date", help="审定日期，如 2025-04-10", show_default=False)
+    ],
+    replace: Annotated[bool, typer.Option("--replace", help="替换已有的审定记录")] = False,
+) -> None:
+    """审定指标体系：此后改动的指标、分值、规则和目标都会列出，并须写明理由。"""
+    from datetime import date
+
+    from evalkit.core.problem import EvalkitError, Problem
+    from evalkit.indicators import freeze as frozen
+    from evalkit.workbook.reader import read
+    from evalkit.workbook.schema import load_schema
+
+    try:
+        day = date.fromisoformat(dated)
+    except ValueError:
+        what = f"日期“{dated}”不存在或写法不对"
+        raise EvalkitError([Problem(what=what, remedy="请写成 2025-04-10")]) from None
+    source = read(workbook, load_schema("project_evaluation"))
+    path = frozen.freeze(source, workbook, approver, day, replace=replace)
+    typer.echo(f"指标体系已审定：{path}")
+
+
+@app.command("init")
+def init(
+    folder: Annotated[Path, typer.Argument(help="工作文件夹", show_default=False)],
+) -> None:
+    """把笔记本、模板和参数铺成本机构自己的工作文件夹；已有的文件不动。"""
+    from shutil import copyfile
+
+    from evalkit.core.paths import KINDS, packaged
+
+    made = kept = 0
+    for kind in KINDS:
+        for source in sorted((packaged() / kind).rglob("*")):
+            target = folder / source.relative_to(packaged())
+            if source.is_dir() or "__pycache__" in source.parts:
+                continue
+            if target.exists():
+                kept += 1
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            copyfile(source, target)
+            made += 1
+    (folder / "outputs").mkdir(parents=True, exist_ok=True)
+    typer.echo(f"{folder}：写入 {made} 个文件，保留原有 {kept} 个。")
+
+
+@app.command("lab")
+def lab(
+    notebook: Annotated[str, typer.Argument(help="笔记本")] = "project_evaluation",
+) -> None:
+    """在 JupyterLab 中打开一个笔记本。"""
+    import subprocess
+
+    from evalkit.core.paths import workspace
+
+    command = [sys.executable, "-m", "jupyterlab", f"notebooks/{notebook}.ipynb"]
+    raise typer.Exit(subprocess.call(command, cwd=workspace()))  # noqa: S603
+
+
+@template_app.command("build")
+def template_build(
+    name: Annotated[str, typer.Argument(help="模板名")] = "project_evaluation",
+    style: Annotated[str, typer.Option(help="版式方案")] = "gbt9704",
+    base: Annotated[bool, typer.Option("--base", help="重新生成 base.docx")] = False,
+) -> None:
+    """由 base.docx（样式、封面、声明、页眉页脚）和正文提纲生成模板。"""
+    from evalkit.core.paths import asset
+    from evalkit.report import template
+
+    profile = template.load_style(asset("params", "styles", f"{style}.yaml"))
+    templates = asset("templates")
+    if base:
+        template.build_base(profile, templates / "base.docx")
+    path = template.build(profile, templates / f"{name}.md", templates / f"{name}.docx")
+    typer.echo(f"已写出 {path}")
+
+
+def _count(found: list[Problem]) -> str:
+    names = {"error": "错误", "warning": "警告", "note": "提示"}
+    parts = [f"{n} 个{names[s]}" for s in names if (n := sum(p.severity == s for p in found))]
+    return "、".join(parts) or "没有问题"
+
+
+def _print(found: list[Problem]) -> None:
+    from evalkit.core.problem import SEVERITY_NAMES
+
+    for problem in found:
+        typer.echo(f"  [{SEVERITY_NAMES[problem.severity]}] {problem}")
+
+
+def _refusal(error: EvalkitError) -> None:
+    typer.echo(f"有 {len(error.problems)} 个问题：", err=True)
+    for problem in error.problems:
+        typer.echo(f"  {problem}", err=True)
+
+
+def main() -> None:
+    """Entry point: Chinese sentences instead of tracebacks, UTF-8 where the console is not."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="replace")
+    try:
+        app()
+    except Exception as error:
+        from evalkit.core.problem import EvalkitError
+
+        if not isinstance(error, EvalkitError):
+            raise
+        _refusal(error)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Models, exact numbers, problems, safe files: what every other room stands on."""

@@ -1,0 +1,67 @@
+"""What an indicator measured: an exact number, the cells it came from, how it is printed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from evalkit.core.expr import Term
+from evalkit.core.model import Datum, Input
+from evalkit.core.numbers import plain
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measurement. `gap` says what is missing; term and value are then None."""
+
+    term: Term | None = None
+    inputs: tuple[Input, ...] = ()
+    shown: str = ""
+    unit: str = ""
+    gap: str = ""
+    day: date | None = None  # a date measured instead of a number
+    answer: str = ""  # 是 / 否
+    month_only: bool = False
+
+
+def setting(name: str, datum: Datum) -> tuple[Input, ...]:
+    """The trace's entry for a choice (rule, direction, year); none for an empty cell."""
+    entry = input_of(name, datum).model_copy(update={"of": "setting"})
+    return () if datum.value is None else (entry,)
+
+
+def input_of(name: str, datum: Datum) -> Input:
+    """The trace's entry for one workbook cell."""
+    number = datum.number
+    value = plain(number) if number is not None else str(datum.value or "")
+    return Input(
+        name=name,
+        value=value,
+        unit=datum.unit,
+        cell=datum.cell,
+        raw=datum.raw,
+        formula=datum.formula,
+    )
+
+
+def direct(datum: Datum, name: str = "实际完成值") -> Measure:
+    """A value typed in one cell.
+
+    >>> from decimal import Decimal
+    >>> direct(Datum(value=Decimal("98.5"), cell="指标!M4", raw="98.5%", unit="%")).shown
+    '98.5%'
+    """
+    if datum.value is None:
+        return Measure(gap=f"{name}待补充")
+    if isinstance(datum.value, date):
+        return Measure(
+            Term.of(datum.value),
+            (input_of(name, datum),),
+            datum.raw,
+            day=datum.value,
+            month_only=datum.precision != "",
+        )
+    if isinstance(datum.value, str):
+        return Measure(None, (input_of(name, datum),), datum.value, answer=datum.value)
+    shown = f"{plain(datum.value)}{datum.unit}"
+    return Measure(Term.of(datum.value), (input_of(name, datum),), shown, datum.unit)

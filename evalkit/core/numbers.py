@@ -1,0 +1,103 @@
+"""Decimals: where floats end, where rounding happens, how figures are printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
+from fractions import Fraction
+from typing import Literal
+
+Rounding = Literal["half_up", "gbt8170"]
+
+_MODES = {"half_up": ROUND_HALF_UP, "gbt8170": ROUND_HALF_EVEN}
+YUAN_PER = {"元": Decimal(1), "万元": Decimal(10_000), "亿元": Decimal(100_000_000)}
+
+
+def to_decimal(number: Decimal | int | float | str) -> Decimal:
+    """The only place where a float becomes a decimal: through its shortest text.
+
+    >>> to_decimal(1.005)
+    Decimal('1.005')
+
+    Raises:
+        ValueError: not a finite number.
+    """
+    try:
+        decimal = number if isinstance(number, Decimal) else Decimal(str(number))
+    except InvalidOperation:
+        raise ValueError(f"不是数字：{number!r}") from None
+    if not decimal.is_finite():
+        raise ValueError(f"不是有限的数：{number!r}")
+    return decimal
+
+
+def round_to(value: Decimal | Fraction | int, digits: int, mode: Rounding = "half_up") -> Decimal:
+    """Round once, exactly, to `digits` decimals.
+
+    Fiscal practice rounds half up; GB/T 8170-2008 rounds an exact half to the even digit.
+
+    >>> round_to(Decimal("1.005"), 2), round_to(Decimal("0.125"), 2, "gbt8170")
+    (Decimal('1.01'), Decimal('0.12'))
+    """
+    exact = Fraction(value)
+    scaled = exact * 10**digits
+    whole = abs(scaled.numerator) // scaled.denominator
+    rest = abs(scaled) - whole
+    half = Fraction(1, 2)
+    up = rest > half or (rest == half and (mode == "half_up" or whole % 2 == 1))
+    signed = (whole + up) * (-1 if scaled < 0 else 1)
+    with localcontext() as context:
+        context.prec = 60
+        return Decimal(signed).scaleb(-digits)
+
+
+def plain(value: Decimal) -> str:
+    """A decimal as plain digits, without exponent or trailing zeros.
+
+    >>> plain(Decimal("7.840")), plain(Decimal("1E+3"))
+    ('7.84', '1000')
+    """
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def fixed(value: Decimal | Fraction | int, digits: int = 2, mode: Rounding = "half_up") -> str:
+    """A figure as printed: rounded once, fixed decimals, no thousands separators.
+
+    >>> fixed(Decimal("94.5"))
+    '94.50'
+    """
+    return f"{round_to(value, digits, mode):f}"
+
+
+def wan(yuan: Decimal, digits: int = 2) -> str:
+    """Money in 元 printed in 万元.
+
+    >>> wan(Decimal("7691780"))
+    '769.18'
+    """
+    return fixed(yuan / YUAN_PER["万元"], digits)
+
+
+def percent(part: Decimal | Fraction, whole: Decimal | Fraction, digits: int = 2) -> str | None:
+    """``part/whole`` in percent with two decimals and the sign; None when the whole is zero.
+
+    >>> percent(Decimal("2798.30"), Decimal("2960.00"))
+    '94.54%'
+    """
+    if whole == 0:
+        return None
+    return fixed(Fraction(part) / Fraction(whole) * 100, digits) + "%"
+
+
+def rounding_tail(parts: Sequence[Decimal], printed_total: Decimal, digits: int = 2) -> bool:
+    """True when rounded parts depart from their rounded total by at most n half-units.
+
+    A table then carries the note 因四舍五入存在尾差; a larger gap is an error, not a tail.
+
+    >>> rounding_tail([Decimal("33.33")] * 3, Decimal("100.00"))
+    True
+    """
+    gap = abs(sum(parts, Decimal(0)) - printed_total)
+    unit = Decimal(1).scaleb(-digits)
+    return 0 < gap <= unit * len(parts) / 2

@@ -1,0 +1,64 @@
+"""What went wrong, where, and what to do about it: one sentence a problem, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Severity = Literal["error", "warning", "note"]
+SEVERITY_NAMES: dict[str, str] = {"error": "错误", "warning": "警告", "note": "提示"}
+
+
+class Problem(BaseModel):
+    """One problem, addressed to the person who can mend it.
+
+    >>> print(Problem(file="数据底稿.xlsx", sheet="指标", cell="D12",
+    ...               what="目标值为空", remedy="请填写数值或改为定性指标"))
+    数据底稿.xlsx｜指标｜D12：目标值为空——请填写数值或改为定性指标
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    what: str
+    remedy: str = ""
+    severity: Severity = "error"
+    code: str = ""  # stable name for tests and filters, e.g. "points.sum"
+    file: str = ""
+    sheet: str = ""
+    cell: str = ""
+    indicator: str = ""
+
+    def __str__(self) -> str:
+        place = "｜".join(part for part in (self.file, self.sheet, self.cell) if part)
+        sentence = f"{self.what}——{self.remedy}" if self.remedy else self.what
+        return f"{place}：{sentence}" if place else sentence
+
+
+class EvalkitError(Exception):
+    """A refusal that carries every problem found; it survives pickling."""
+
+    def __init__(self, problems: Sequence[Problem] | str) -> None:
+        found = [Problem(what=problems)] if isinstance(problems, str) else list(problems)
+        super().__init__(found)
+        self.problems = found
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+def errors(problems: Iterable[Problem]) -> list[Problem]:
+    """Only the problems that must be mended."""
+    return [problem for problem in problems if problem.severity == "error"]
+
+
+def refuse(problems: Iterable[Problem]) -> None:
+    """Raise all errors at once, if there is any.
+
+    Raises:
+        EvalkitError: with every problem of severity error.
+    """
+    found = errors(problems)
+    if found:
+        raise EvalkitError(found)

@@ -1,0 +1,1 @@
+"""Indicator frameworks, and the approved indicator system of a project."""

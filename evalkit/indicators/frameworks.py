@@ -1,0 +1,162 @@
+"""Indicator frameworks (`params/frameworks/`): trees of three levels that prefill a workbook.
+
+A framework is a reference, not a rule: its points and 评分标准 are defaults to be settled in the
+实施方案 that the client approves (财监〔2021〕4号 art. 15–16).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from evalkit.core.numbers import plain
+from evalkit.core.paths import asset, packaged, workspace
+from evalkit.core.problem import EvalkitError, Problem
+from evalkit.policy.load import Strict, nearest, read_yaml
+
+
+class FrameworkElement(Strict):
+    """One 评价要点; without a share all of an indicator's points weigh the same."""
+
+    text: str = Field(min_length=1)
+    share: Decimal | None = None  # percent
+
+
+class FrameworkIndicator(Strict):
+    """One third-level indicator; `settings` are further columns of the 指标 sheet by field id."""
+
+    code: str
+    level1: str
+    level2: str
+    level3: str
+    identifier: str
+    explanation: str
+    formula: str = ""
+    reference: str  # where the indicator stands
+    points: Decimal | None = None
+    kind: Literal["定量", "定性"]
+    rule: str = ""
+    measure: str = ""
+    target: str = ""
+    unit: str = ""
+    settings: dict[str, str] = Field(default_factory=dict)
+    standard: str = ""
+    elements: tuple[FrameworkElement, ...] = ()
+
+
+class Variant(Strict):
+    """One set of level-1 weights (percent) that the regulation names for a case."""
+
+    case: str
+    weights: dict[str, Decimal]
+    reference: str
+
+
+class Framework(Strict):
+    """A tree of indicators; `points_source` says where default points come from."""
+
+    id: str
+    title: str
+    source: str
+    note: str = ""
+    points_source: str
+    basis: str
+    variants: tuple[Variant, ...] = ()
+    indicators: tuple[FrameworkIndicator, ...]
+
+    @model_validator(mode="after")
+    def _codes_differ(self) -> Framework:
+        codes = [indicator.code for indicator in self.indicators]
+        if not codes:
+            raise ValueError("没有任何指标")
+        twice = sorted({code for code in codes if codes.count(code) > 1})
+        if twice:
+            raise ValueError(f"指标编号重复：{'、'.join(twice)}")
+        return self
+
+    def level1_points(self) -> dict[str, Decimal]:
+        """Default points by level 1, in order; empty where the framework sets none.
+
+        >>> {k: str(v) for k, v in load("mof_2020_10").level1_points().items()}
+        {'决策': '20', '过程': '20', '产出': '30', '效益': '30'}
+        """
+        sums: dict[str, Decimal] = {}
+        for indicator in self.indicators:
+            if indicator.points is not None:
+                name = indicator.level1
+                sums[name] = sums.get(name, Decimal(0)) + indicator.points
+        return sums
+
+
+def load(framework: str, *, start: Path | None = None) -> Framework:
+    """A framework by id.
+
+    >>> len(load("mof_2020_10").indicators)
+    17
+
+    Raises:
+        EvalkitError: no such framework, or a broken file (all its faults at once).
+    """
+    known = _ids(start)
+    if framework not in known:
+        what = f"没有名为“{framework}”的指标体系框架"
+        problem = Problem(code="framework.id", what=what, remedy=nearest(framework, known))
+        raise EvalkitError([problem])
+    path = asset("params", "frameworks", f"{framework}.yaml", start=start)
+    found = read_yaml(path, Framework)
+    if found.id != framework:
+        what = f"id 应与文件名相同（{framework}）"
+        raise EvalkitError([Problem(file=path.name, code="framework.id", what=what)])
+    return found
+
+
+def titles(start: Path | None = None) -> list[tuple[str, str]]:
+    """Every framework as (id, Chinese title)."""
+    return [(name, load(name, start=start).title) for name in _ids(start)]
+
+
+def _ids(start: Path | None) -> list[str]:
+    folders = [root / "params" / "frameworks" for root in (packaged(), workspace(start))]
+    return sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
+
+
+def rows(framework: Framework) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """Rows of the sheets 指标 and 评分要点 by field id, to prefill a blank workbook.
+
+    >>> indicators, elements = rows(load("mof_2020_10"))
+    >>> indicators[0]["level3"], indicators[0]["points"], elements[0]["indicator"]
+    ('立项依据充分性', '4', 'A101')
+    """
+    indicators, elements = [], []
+    for one in framework.indicators:
+        text = one.explanation + (f"（{one.formula}）" if one.formula else "")
+        row = {
+            "code": one.code,
+            "level1": one.level1,
+            "level2": one.level2,
+            "level3": one.level3,
+            "explanation": text,
+            "points": _number(one.points),
+            "kind": one.kind,
+            "rule": one.rule,
+            "measure": one.measure,
+            "target": one.target,
+            "unit": one.unit,
+            "basis_kind": "机构设定",
+            "basis_document": framework.basis,
+            "standard": one.standard,
+            **one.settings,
+        }
+        indicators.append({field: value for field, value in row.items() if value})
+        for element in one.elements:
+            share = _number(element.share)
+            row = {"indicator": one.code, "text": element.text}
+            elements.append(row | ({"share": f"{share}%"} if share else {}))
+    return indicators, elements
+
+
+def _number(value: Decimal | None) -> str:
+    return "" if value is None else plain(value)

@@ -1,0 +1,1 @@
+"""Word reports, figures and working papers, written from a Result alone."""

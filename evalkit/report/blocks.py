@@ -1,0 +1,309 @@
+"""Tables, figures and photo pages, put where the template has ``{{ block('name') }}``.
+
+They are built as XML after rendering: their cost grows linearly, and text in them is never
+evaluated. Captions are SEQ fields with a bookmark, so Word can renumber and refer to them.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from docx.document import Document as WordDocument
+from docx.image.exceptions import UnrecognizedImageError
+from docx.oxml.ns import qn
+
+from evalkit.core.problem import EvalkitError, Problem
+from evalkit.report.oxml import (
+    EMU_PER_DXA,
+    GAP,
+    Element,
+    bookmark,
+    clean,
+    el,
+    paragraph,
+    run,
+)
+from evalkit.report.oxml import field as word_field
+
+Align = Literal["left", "center", "right"]
+
+_CELL_DXA = 136  # left and right cell margins together
+_CHARACTER_DXA = 210  # width of a Chinese character at 10.5 pt
+_GROUP_LINES = 22  # what is surely less than a landscape page: a longer group is opened anew
+_SHORT_ROW_LINES = 10  # rows up to this height may not break across pages
+_SMALL_TABLE_LINES = 14  # tables up to this height stay on one page
+_PICTURE_LIMIT_DXA = 8200  # height left on a page beside a caption
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; `width` is relative to the others."""
+
+    title: str
+    width: float
+    align: Align = "left"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with caption above, unit line, repeated header and note below.
+
+    Equal values in the first `merge` columns form level cells. They are merged within a group of
+    the last of these columns, and the group is kept on one page: so each page begins with its
+    level names, whatever fonts or margins a firm chooses. `total` sets the last row in bold.
+    """
+
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]
+    unit: str = ""
+    note: str = ""
+    merge: int = 0
+    total: bool = False
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture with caption below. `width` is its share of the text width."""
+
+    caption: str
+    path: Path
+    alt: str = ""
+    width: float = 0.92
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo of a photo page; without a readable file the place stays visibly open."""
+
+    caption: str
+    path: Path | None
+
+
+@dataclass(frozen=True)
+class PhotoGrid:
+    """Photos two a row, each with its numbered caption."""
+
+    photos: Sequence[Photo]
+
+
+@dataclass(frozen=True)
+class Paragraphs:
+    """Plain paragraphs of one style."""
+
+    lines: Sequence[str]
+    style: str = "Body Text"
+
+
+Block = Table | Figure | PhotoGrid | Paragraphs
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a block must know of the document it goes into; `width` is the text width in dxa."""
+
+    document: WordDocument
+    ids: Mapping[str, str] = field(repr=False)
+    width: int = 0
+
+    def style(self, name: str) -> str:
+        """Style id for a style name (Word renames ids, never names).
+
+        Raises:
+            EvalkitError: the template has no such style.
+        """
+        if name not in self.ids:
+            raise EvalkitError(
+                [Problem(what=f"报告模板中没有样式“{name}”", remedy="请重新生成模板或在 Word 中补建该样式")]
+            )
+        return self.ids[name]
+
+    def within(self, section: Element) -> Page:
+        """The same page in the section whose properties are given."""
+        size, margin = section.find(qn("w:pgSz")), section.find(qn("w:pgMar"))
+        edges = sum(int(margin.get(qn(f"w:{side}"))) for side in ("left", "right"))
+        return replace(self, width=int(size.get(qn("w:w"))) - edges)
+
+
+def page_of(document: WordDocument) -> Page:
+    """A page description of a document's last section."""
+    ids = {style.name: style.style_id for style in document.styles if style.name}
+    return Page(document, ids).within(document.element.body.sectPr)
+
+
+def build(name: str, block: Block, page: Page) -> list[Element]:
+    """The body elements of a block; `name` makes its bookmark (ASCII, at most 36 characters)."""
+    if isinstance(block, Table):
+        return list(_table(name, block, page))
+    if isinstance(block, Figure):
+        return _figure(name, block, page)
+    if isinstance(block, PhotoGrid):
+        return [_photo_grid(block, page)]
+    return [paragraph(page.style(block.style), line) for line in block.lines]
+
+
+def bookmark_name(name: str) -> str:
+    """Bookmark of a block's label; the leading underscore hides it in Word's dialogs."""
+    return f"_Ref_{name}"
+
+
+def caption(name: str, label: str, text: str, style: str, *, keep_next: bool = False) -> Element:
+    """A caption paragraph: bookmarked label and SEQ number, then the text."""
+    number = word_field(f"SEQ {label} \\* ARABIC", [run("0")])
+    marked = bookmark(bookmark_name(name), run(label), *number) if name else [run(label), *number]
+    return paragraph(style, *marked, run(f"　{text}"), keep_next=keep_next)
+
+
+# --- tables ---------------------------------------------------------------------------------
+
+
+def _table(name: str, table: Table, page: Page) -> Iterator[Element]:
+    yield caption(name, "表", table.caption, page.style("Caption"), keep_next=True)
+    if table.unit:
+        yield paragraph(page.style("表格单位"), f"单位：{table.unit}", keep_next=True)
+    share = page.width / sum(column.width for column in table.columns)
+    widths = [round(column.width * share) for column in table.columns]
+    head = _header(table, widths, page)
+    rows = [head, *_rows(table, widths, page)]
+    yield frame(widths, rows, page)
+    yield paragraph(page.style("表格附注"), f"注：{table.note}") if table.note else gap(page)
+
+
+def gap(page: Page) -> Element:
+    """The small distance after a table."""
+    return paragraph(page.style("表格间隔"))
+
+
+def frame(widths: Sequence[int], rows: Sequence[Element], page: Page, *, grid: bool = True) -> Element:
+    """A fixed-layout table element of the report's table style."""
+    style = page.style("报告表格") if grid else page.style("Normal Table")
+    properties = el("tblPr", el("tblStyle", val=style), el("tblW", w=sum(widths), type="dxa"),
+                    el("jc", val="center"), el("tblLayout", type="fixed"),
+                    el("tblLook", val="0020", firstRow=1, lastRow=0, firstColumn=0, lastColumn=0,
+                       noHBand=1, noVBand=1))  # fmt: skip
+    return el("tbl", properties, el("tblGrid", *(el("gridCol", w=w) for w in widths)), *rows)
+
+
+def _header(table: Table, widths: Sequence[int], page: Page) -> Element:
+    style = page.style("表格标题")
+    cells = (_cell(w, paragraph(style, c.title)) for w, c in zip(widths, table.columns, strict=True))
+    return el("tr", el("trPr", el("cantSplit"), el("tblHeader")), *cells)
+
+
+def _rows(table: Table, widths: Sequence[int], page: Page) -> Iterator[Element]:
+    style = page.style("表格文字")
+    starts = _group_starts(table, widths)
+    # A row keeps with the next one of its group, so that groups and small tables stay whole.
+    small = sum(_lines(row, widths) for row in table.rows) <= _SMALL_TABLE_LINES
+    for number, row in enumerate(table.rows):
+        bold = table.total and number == len(table.rows) - 1
+        grouped = small or (table.merge > 0 and number + 1 not in starts)
+        keep = grouped and number + 1 < len(table.rows)
+        cells = []
+        for position, (text, width, column) in enumerate(zip(row, widths, table.columns, strict=True)):
+            merged = "" if position >= table.merge else "restart" if number in starts else "continue"
+            shown = "" if merged == "continue" else text
+            lines = [run(shown, bold=bold)] if shown else []
+            align = "" if column.align == "left" else column.align
+            content = paragraph(style, *lines, keep_next=keep, align=align)
+            cells.append(_cell(width, content, merged))
+        short = _lines(row, widths) <= _SHORT_ROW_LINES
+        yield el("tr", el("trPr", el("cantSplit")) if short else None, *cells)
+
+
+def _cell(width: int, content: Element, merged: str = "") -> Element:
+    merge = el("vMerge", val=merged) if merged else None
+    properties = el("tcPr", el("tcW", w=width, type="dxa"), merge, el("vAlign", val="center"))
+    return el("tc", properties, content)
+
+
+def _group_starts(table: Table, widths: Sequence[int]) -> set[int]:
+    """Rows where level cells begin: a new group, or one too high for the rest of a page."""
+    starts, height = set(), 0
+    for number, row in enumerate(table.rows):
+        lines = _lines(row, widths)
+        same = number and row[: table.merge] == table.rows[number - 1][: table.merge]
+        if not same or height + lines > _GROUP_LINES:
+            starts.add(number)
+            height = 0
+        height += lines
+    return starts
+
+
+def _lines(row: Sequence[str], widths: Sequence[int]) -> int:
+    """Estimated height of a row in lines of text."""
+    return max(
+        sum(max(1, math.ceil(display_width(line) * _CHARACTER_DXA / 2 / (width - _CELL_DXA)))
+            for line in text.split("\n"))
+        for text, width in zip(row, widths, strict=True)
+    )  # fmt: skip
+
+
+def display_width(text: str) -> int:
+    """Width in half characters: Chinese counts two.
+
+    >>> display_width("得分93")
+    6
+    """
+    return sum(2 if unicodedata.east_asian_width(ch) in "WFA" else 1 for ch in text)
+
+
+# --- pictures -------------------------------------------------------------------------------
+
+
+def picture(source: Path | io.BytesIO, alt: str, page: Page, width: int, height: int) -> Element:
+    """A run with an inline picture, as large as fits into `width` × `height` (dxa)."""
+    part = page.document.part
+    _, image = part.get_or_add_image(str(source) if isinstance(source, Path) else source)
+    scale = min(width * EMU_PER_DXA / image.width, height * EMU_PER_DXA / image.height)
+    if isinstance(source, io.BytesIO):
+        source.seek(0)
+        scale = min(scale, 1)  # a picture in somebody's text is never enlarged
+    target = str(source) if isinstance(source, Path) else source
+    inline = part.new_pic_inline(target, round(image.width * scale), round(image.height * scale))
+    inline.docPr.set("name", "图片")
+    inline.docPr.set("descr", clean(alt))
+    for node in inline.iter(qn("pic:cNvPr")):
+        node.set("name", "图片")
+        node.set("descr", clean(alt))
+    return el("r", el("drawing", inline))
+
+
+def _figure(name: str, figure: Figure, page: Page) -> list[Element]:
+    width = round(page.width * figure.width)
+    image = picture(figure.path, figure.alt or figure.caption, page, width, _PICTURE_LIMIT_DXA)
+    return [
+        paragraph(page.style("图片"), image, keep_next=True),
+        caption(name, "图", figure.caption, page.style("Caption")),
+    ]
+
+
+def _photo_grid(grid: PhotoGrid, page: Page) -> Element:
+    width = page.width // 2
+    rows = []
+    for number in range(0, len(grid.photos), 2):
+        pair = grid.photos[number : number + 2]
+        cells = [el("tc", el("tcPr", el("tcW", w=width, type="dxa")), *_photo(p, width, page)) for p in pair]
+        if len(pair) == 1:
+            blank = paragraph(page.style("图片"))
+            cells.append(el("tc", el("tcPr", el("tcW", w=width, type="dxa")), blank))
+        rows.append(el("tr", el("trPr", el("cantSplit")), *cells))
+    return frame([width, width], rows, page, grid=False)
+
+
+def _photo(photo: Photo, width: int, page: Page) -> list[Element]:
+    style = page.style("图片")
+    try:
+        if photo.path is None:
+            raise FileNotFoundError
+        image = picture(photo.path, photo.caption, page, width - 170, round(width * 0.75))
+        top = paragraph(style, image, keep_next=True)
+    except (OSError, UnrecognizedImageError):
+        top = paragraph(style, f"（照片{GAP}）", keep_next=True)
+    return [top, caption("", "照片", photo.caption, page.style("照片说明"))]

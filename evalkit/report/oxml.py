@@ -1,0 +1,110 @@
+"""WordprocessingML by hand: elements, fields, bookmarks, clean text. No document is known here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from docx.oxml.ns import qn
+from docx.oxml.parser import OxmlElement
+
+Element = Any  # lxml has no useful types for python-docx's element classes
+
+GAP = "待补充"
+DXA_PER_MM = 1440 / 25.4
+EMU_PER_DXA = 635
+
+# Private-use characters carry marks through the template engine; `clean` keeps them out of data.
+MARK_BLOCK, MARK_REFERENCE = "\ue000", "\ue001"
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff\ue000-\ue00f]")
+
+
+def clean(text: str) -> str:
+    r"""Text without what XML refuses and without our own marks; line ends become ``\n``.
+
+    >>> clean("a\x00b\r\n\ue000c")
+    'ab\nc'
+    """
+    return _UNPRINTABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def el(tag: str, *children: Element | str | None, **attributes: str | int) -> Element:
+    """A ``w:`` element with ``w:`` attributes; strings become its text, None is left out.
+
+    >>> from lxml import etree
+    >>> el("jc", val="center").get(qn("w:val"))
+    'center'
+    """
+    element = OxmlElement(f"w:{tag}")
+    for name, value in attributes.items():
+        element.set(qn(f"w:{name.rstrip('_')}"), str(value))
+    for child in children:
+        if isinstance(child, str):
+            element.text = child
+        elif child is not None:
+            element.append(child)
+    return element
+
+
+def run(text: str, *, bold: bool = False, properties: Element | None = None) -> Element:
+    """A run; line ends become breaks and tabs become tabs."""
+    element = el("r", properties)
+    if bold:
+        element.append(el("rPr", el("b")))
+    for number, line in enumerate(clean(text).split("\n")):
+        if number:
+            element.append(el("br"))
+        for position, piece in enumerate(line.split("\t")):
+            if position:
+                element.append(el("tab"))
+            if piece:
+                node = el("t", piece)
+                node.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
+                element.append(node)
+    return element
+
+
+def paragraph(
+    style: str, *content: Element | str, keep_next: bool = False, align: str = ""
+) -> Element:
+    """A paragraph of a style id, from runs and strings."""
+    properties = el("pPr", el("pStyle", val=style))
+    if keep_next:
+        properties.append(el("keepNext"))
+    if align:
+        properties.append(el("jc", val=align))
+    runs = (run(item) if isinstance(item, str) else item for item in content)
+    return el("p", properties, *runs)
+
+
+def field(instruction: str, cached: Iterable[Element], *, dirty: bool = False) -> list[Element]:
+    """A complex field: its runs, with the result people see until Word updates it."""
+    begin = el("fldChar", fldCharType="begin")
+    if dirty:
+        begin.set(qn("w:dirty"), "true")
+    code = el("instrText", f" {instruction} ")
+    code.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
+    return [
+        el("r", begin),
+        el("r", code),
+        el("r", el("fldChar", fldCharType="separate")),
+        *cached,
+        el("r", el("fldChar", fldCharType="end")),
+    ]
+
+
+def bookmark(name: str, *content: Element) -> list[Element]:
+    """Content between bookmark marks; ids are given when the document is finished."""
+    return [el("bookmarkStart", id=0, name=name), *content, el("bookmarkEnd", id=0)]
+
+
+def plain_text(element: Element) -> str:
+    """Text of an element, without field instructions."""
+    return "".join(node.text or "" for node in element.iter(qn("w:t")))
+
+
+def style_of(element: Element) -> str:
+    """Style id of a paragraph, empty for the default."""
+    found = element.find(f"{qn('w:pPr')}/{qn('w:pStyle')}")
+    return "" if found is None else str(found.get(qn("w:val"), ""))

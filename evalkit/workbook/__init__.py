@@ -1,0 +1,1 @@
+"""One schema engine: a YAML a workbook drives the blank, the reader and the manual."""

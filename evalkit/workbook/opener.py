@@ -1,0 +1,101 @@
+"""Opening an .xlsx that a stranger sent: looked at before openpyxl unpacks it."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+import zipfile
+import zlib
+from pathlib import Path
+
+import msoffcrypto
+from openpyxl import Workbook, load_workbook
+from openpyxl.worksheet.cell_range import CellRange
+
+from evalkit.core.problem import EvalkitError, Problem
+
+MAX_BYTES = 200 * 2**20  # unpacked
+MAX_ENTRIES = 10_000
+MAX_RATIO = 300  # unpacked to packed; looked at only above RATIO_FROM
+RATIO_FROM = 20 * 2**20
+MAX_SPAN = 3_000_000  # cells under merges and links, each of which openpyxl creates
+
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # .xls, .et and encrypted .xlsx
+_SPAN = re.compile(rb"(?:mergeCell|hyperlink)\b[^>]*?\bref\s*=\s*[\"']([A-Z]+\d+:[A-Z]+\d+)[\"']")
+
+
+def open_twice(path: Path) -> tuple[Workbook, Workbook]:
+    """The workbook with cached values and the workbook with formulas.
+
+    Raises:
+        EvalkitError: missing, locked, not an .xlsx by content, encrypted, damaged, or so large
+            when unpacked that it must be a bomb.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise _refusal(path, "文件不存在", "请检查路径和文件名") from None
+    except OSError as error:
+        raise _refusal(path, f"无法读取（{error.strerror}）", "请关闭占用它的程序后重试") from None
+    if data.startswith(_OLE):
+        if _encrypted(data):
+            raise _refusal(path, "文件已加密", "请取消打开密码并另存后再提交")
+        raise _refusal(path, "是旧版 .xls 或 .et 格式", "请用 Excel 或 WPS 另存为 .xlsx")
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            _look(path, archive, len(data))
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError):
+        raise _not_xlsx(path) from None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # openpyxl on extensions that it drops
+            return (
+                load_workbook(io.BytesIO(data), data_only=True, keep_links=False),
+                load_workbook(io.BytesIO(data), data_only=False, keep_links=False),
+            )
+    except Exception as error:  # openpyxl raises whatever a damaged part provokes
+        raise _refusal(
+            path, f"文件已损坏，无法打开（{type(error).__name__}）", "请用 Excel 或 WPS 修复并另存"
+        ) from None
+
+
+def _look(path: Path, archive: zipfile.ZipFile, packed: int) -> None:
+    entries = archive.infolist()
+    unpacked = sum(entry.file_size for entry in entries)
+    if (
+        len(entries) > MAX_ENTRIES
+        or unpacked > MAX_BYTES
+        or (unpacked > RATIO_FROM and unpacked > MAX_RATIO * packed)
+    ):
+        raise _refusal(
+            path,
+            f"解压后有 {unpacked // 2**20} MB、{len(entries)} 个部件，超出正常工作簿的大小",
+            "请删去多余内容后另存",
+        )
+    names = {entry.filename for entry in entries}
+    if "xl/workbook.xml" not in names:
+        raise _not_xlsx(path)
+    span = 0
+    for name in names:
+        if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+            for found in _SPAN.finditer(archive.read(name)):
+                area = CellRange(found[1].decode())
+                span += area.size["rows"] * area.size["columns"]
+    if span > MAX_SPAN:
+        raise _refusal(path, "合并单元格或超链接的范围过大", "请取消整行整列的合并后另存")
+
+
+def _encrypted(data: bytes) -> bool:
+    try:
+        return bool(msoffcrypto.OfficeFile(io.BytesIO(data)).is_encrypted())
+    except Exception:  # an OLE file that is no Office document
+        return False
+
+
+def _not_xlsx(path: Path) -> EvalkitError:
+    return _refusal(path, "不是 .xlsx 工作簿", "请用 Excel 或 WPS 另存为 .xlsx")
+
+
+def _refusal(path: Path, what: str, remedy: str) -> EvalkitError:
+    return EvalkitError([Problem(file=path.name, what=what, remedy=remedy, code="file")])

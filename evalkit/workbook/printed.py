@@ -1,0 +1,42 @@
+"""Cells as a report prints them: money in 万元, dates in Chinese, the rest as written."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from evalkit.core.model import Datum, Source
+from evalkit.core.numbers import wan
+from evalkit.workbook.schema import Schema
+
+
+def chinese_date(day: date) -> str:
+    """A date without padded zeros (GB/T 9704-2012).
+
+    >>> chinese_date(date(2025, 6, 30))
+    '2025年6月30日'
+    """
+    return f"{day.year}年{day.month}月{day.day}日"
+
+
+def printed(datum: Datum, kind: str) -> str:
+    """One cell, printed; empty for an empty cell. `kind` is the field's type."""
+    if datum.value is None:
+        return ""
+    if kind == "amount" and isinstance(datum.value, Decimal):
+        return wan(datum.value)
+    if isinstance(datum.value, date):
+        return chinese_date(datum.value) if not datum.precision else datum.raw
+    return datum.raw.strip()
+
+
+def form_text(source: Source, schema: Schema, sheet: str) -> dict[str, str]:
+    """A form as printed text by field id."""
+    form = source.forms[sheet]
+    return {f.id: printed(form[f.id], f.type) for f in schema.sheet(sheet).fields}
+
+
+def table_text(source: Source, schema: Schema, sheet: str) -> list[dict[str, str]]:
+    """A table as rows of printed text by field id (free columns are left out)."""
+    fields = schema.sheet(sheet).columns
+    return [{f.id: printed(row[f.id], f.type) for f in fields} for row in source.tables[sheet]]

@@ -1,0 +1,170 @@
+"""The description of a workbook: which sheets and fields it has and what each may hold.
+
+One file `params/workbooks/NAME.yaml` drives the blank workbook, the reader and the manual.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import Field as Setting
+from pydantic import ValidationError
+
+from evalkit.core.model import Frozen
+from evalkit.core.paths import asset
+from evalkit.core.problem import EvalkitError, Problem
+from evalkit.workbook.cells import FieldType, label_key
+
+GUIDE_SHEET, META_SHEET, LISTS_SHEET = "填写说明", "_meta", "_lists"
+REQUIRED = {"always": "必填", "final": "送审稿、终稿必填", "": "选填"}
+
+
+class Field(Frozen):
+    """One column of a table or one line of a form.
+
+    `unit` is the unit of a bare number; `unit_from` names the field of the same row that states
+    it instead. `since` is the schema version that brought the field.
+    """
+
+    id: str
+    label: str
+    type: FieldType
+    required: Literal["", "always", "final"] = ""
+    unit: str = ""
+    unit_from: str = ""
+    choices: tuple[str, ...] = ()
+    unique: bool = False
+    refers: str = ""
+    fill_down: bool = False
+    group: str = ""
+    note: str = ""
+    example: str = ""
+    since: int = 1
+
+
+class Sheet(Frozen):
+    """One sheet: a form (one entry) or a table; `open` names the field of free columns."""
+
+    id: str
+    name: str
+    kind: Literal["form", "table"]
+    help: str = ""
+    fields: tuple[Field, ...]
+    open: str = ""
+    example_open: dict[str, str] = Setting(default_factory=dict)
+    since: int = 1
+
+    @property
+    def columns(self) -> tuple[Field, ...]:
+        """The fields with a column of their own: all but the open one."""
+        return tuple(field for field in self.fields if field.id != self.open)
+
+    @property
+    def open_field(self) -> Field | None:
+        """The field that every further column holds, if there is one."""
+        return next((field for field in self.fields if field.id == self.open), None)
+
+
+class Guide(Frozen):
+    """One line of the rule table on the instructions page; `needs` are labels or sheet names."""
+
+    rule: str
+    meaning: str
+    needs: tuple[str, ...] = ()
+
+
+class Schema(Frozen):
+    """A whole workbook."""
+
+    name: str
+    title: str
+    version: int
+    sheets: tuple[Sheet, ...]
+    guide: tuple[Guide, ...] = ()
+
+    def sheet(self, sheet_id: str) -> Sheet:
+        """A sheet by id.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return {sheet.id: sheet for sheet in self.sheets}[sheet_id]
+
+
+def load_schema(name: str) -> Schema:
+    """The schema `params/workbooks/NAME.yaml` of the working folder, else the kit's own.
+
+    >>> load_schema("project_evaluation").sheet("funds").name
+    '资金'
+
+    Raises:
+        EvalkitError: no such file, or the file is not a sound schema; all faults at once.
+    """
+    path = asset("params", "workbooks", f"{name}.yaml")
+    if not path.is_file():
+        raise EvalkitError(
+            [Problem(what=f"没有名为“{name}”的工作簿定义", remedy="请检查 params/workbooks 文件夹")]
+        )
+    return _load(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _load(path: Path, _mtime: int) -> Schema:
+    try:
+        # every scalar as text, so that `id: no` and `example: 2024-01-01` mean what they say
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506
+        schema = Schema.model_validate(content)
+    except ValidationError as error:
+        raise EvalkitError(
+            [
+                _fault(path, f"{'.'.join(map(str, fault['loc']))} 不合要求：{fault['msg']}")
+                for fault in error.errors()
+            ]
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise EvalkitError([_fault(path, f"不是有效的 YAML：{error}")]) from None
+    faults = [_fault(path, what) for what in _faults(schema)]
+    if faults:
+        raise EvalkitError(faults)
+    return schema
+
+
+def _fault(path: Path, what: str) -> Problem:
+    return Problem(file=path.name, what=what, remedy="请修改该文件", code="schema")
+
+
+def _faults(schema: Schema) -> Iterator[str]:
+    yield from _repeated("工作表标识", (sheet.id for sheet in schema.sheets))
+    yield from _repeated("工作表名", (label_key(sheet.name) for sheet in schema.sheets))
+    sheet_ids = {sheet.id for sheet in schema.sheets}
+    known = {sheet.name for sheet in schema.sheets}
+    for sheet in schema.sheets:
+        where = f"工作表“{sheet.name}”"
+        ids = {field.id for field in sheet.fields}
+        known |= {label_key(field.label) for field in sheet.fields}
+        yield from _repeated(f"{where}的字段标识", (field.id for field in sheet.fields))
+        yield from _repeated(f"{where}的列名", (label_key(field.label) for field in sheet.fields))
+        if sheet.open and (sheet.kind == "form" or sheet.open not in ids):
+            yield f"{where}的 open 指向不存在的字段“{sheet.open}”"
+        for field in sheet.fields:
+            if (field.type == "choice") != bool(field.choices):
+                yield f"{where}“{field.label}”：choice 类型与 choices 须同时给出"
+            if field.refers and field.refers not in sheet_ids:
+                yield f"{where}“{field.label}”：refers 指向不存在的工作表“{field.refers}”"
+            if field.unit_from and field.unit_from not in ids:
+                yield f"{where}“{field.label}”：unit_from 指向不存在的字段“{field.unit_from}”"
+    for line in schema.guide:
+        for need in line.needs:
+            if need not in known:
+                yield f"填写说明“{line.rule}”需要的“{need}”不是任何列名或工作表名"
+
+
+def _repeated(what: str, names: Iterable[str]) -> Iterator[str]:
+    for name, times in Counter(names).items():
+        if times > 1:
+            yield f"{what}“{name}”重复"
