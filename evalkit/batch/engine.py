@@ -143,7 +143,9 @@ class Run:
             if cell.cell_type != "code" or not cell.source.strip():
                 continue
             if index not in self.started:
-                return self._at(self.started[-1], "exception", "笔记本提前退出，后面的代码格没有运行")
+                return self._at(
+                    self.started[-1], "exception", "笔记本提前退出，后面的代码格没有运行"
+                )
             if FIGURE_TAG in cell.metadata.get("tags", []) and not any(
                 "image/png" in output.get("data", {}) for output in cell.outputs
             ):
@@ -163,7 +165,9 @@ class Run:
             return self._at(error.cell_index, "exception", f"出错，{last_line}")
         if isinstance(error, CellTimeoutError):
             over = self.timeout and time.monotonic() - self._begun >= self.timeout
-            limit = f"项目用时超过 {self.timeout:g} 秒" if over else f"超过 {self.cell_timeout:g} 秒"
+            limit = (
+                f"项目用时超过 {self.timeout:g} 秒" if over else f"超过 {self.cell_timeout:g} 秒"
+            )
             return self._at(last, "timeout", f"{limit}，已停止")
         if isinstance(error, DeadKernelError):
             return self._at(last, "kernel", f"计算进程意外退出{self._stderr_tail()}")

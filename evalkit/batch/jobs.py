@@ -9,7 +9,6 @@ import io
 import json
 import re
 import unicodedata
-import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -93,7 +92,9 @@ def read_list(path: Path) -> list[Job]:
     rows = _read_xlsx(path) if path.suffix.lower() in {".xlsx", ".xlsm"} else _read_csv(path)
     rows = [(number, cells) for number, cells in rows if any(cell.text for cell in cells)]
     if len(rows) < 2:
-        raise EvalkitError([Problem(file=path.name, what="清单中没有项目", remedy="请至少填写一行")])
+        raise EvalkitError(
+            [Problem(file=path.name, what="清单中没有项目", remedy="请至少填写一行")]
+        )
     problems: list[Problem] = []
     columns = _columns(path, rows[0], problems)
     notebooks: dict[Path, dict[str, Parameter]] = {}
@@ -177,20 +178,10 @@ def _csv_cell(value: str) -> _Cell:
 
 
 def _read_xlsx(path: Path) -> list[_Row]:
-    import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
+    from evalkit.workbook.opener import open_twice
 
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        sheet = book.worksheets[0]
-        sheet.reset_dimensions()
-        rows = [(n, [_xlsx_cell(c) for c in cells]) for n, cells in enumerate(sheet.rows, 1)]
-        book.close()
-    except FileNotFoundError:
-        raise _bad_list(path, "找不到项目清单", "请检查路径") from None
-    except (InvalidFileException, zipfile.BadZipFile, OSError, KeyError, ValueError, IndexError):
-        raise _bad_list(path, "不是可读的 XLSX 文件", "请用 Excel 或 WPS 另存为 .xlsx") from None
-    return rows
+    sheet = open_twice(path)[0].worksheets[0]
+    return [(n, [_xlsx_cell(c) for c in cells]) for n, cells in enumerate(sheet.iter_rows(), 1)]
 
 
 def _xlsx_cell(cell: Any) -> _Cell:
@@ -245,7 +236,9 @@ def _unknown_columns(
         if not name or name in REQUIRED or name in allowed:
             continue
         if name == "out":
-            problems.append(_at(path, number, "输出文件夹不在清单中填写", "请删去 out 列，用 --out 指定"))
+            problems.append(
+                _at(path, number, "输出文件夹不在清单中填写", "请删去 out 列，用 --out 指定")
+            )
             continue
         choices = [*allowed, *REQUIRED, *HEADERS]
         close = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
@@ -287,7 +280,10 @@ def _job(
         try:
             notebooks[notebook] = notebook_parameters(notebook)
         except EvalkitError:
-            bad(f"找不到笔记本“{values['notebook'].text}”或它不是笔记本", "请填写笔记本名称或 .ipynb 路径")
+            bad(
+                f"找不到笔记本“{values['notebook'].text}”或它不是笔记本",
+                "请填写笔记本名称或 .ipynb 路径",
+            )
             notebooks[notebook] = {}
     if notebook:
         parameters = notebooks[notebook]

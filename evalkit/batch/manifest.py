@@ -18,6 +18,7 @@ from typing import Any
 from evalkit.batch.jobs import Job
 from evalkit.core.paths import asset, workspace
 from evalkit.core.store import digest, sha256, write_atomic
+from evalkit.indicators.freeze import frozen_file
 
 FILE_NAME = "manifest.jsonl"
 KEPT = "_人工修改_"
@@ -147,7 +148,7 @@ def _inputs(job: Job) -> Iterator[tuple[str, str]]:
     yield "notebook", sha256(job.notebook)
     yield "parameters", digest({"code": job.code, "name": job.name, **job.parameters})
     stem = job.notebook.stem
-    narrative, frozen = job.workbook.with_name(NARRATIVE), job.workbook.with_suffix(".frozen.json")
+    narrative, frozen = job.workbook.with_name(NARRATIVE), frozen_file(job.workbook)
     for name, path in (
         ("narrative", narrative),
         ("frozen", frozen),

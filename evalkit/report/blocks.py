@@ -120,7 +120,12 @@ class Page:
         """
         if name not in self.ids:
             raise EvalkitError(
-                [Problem(what=f"报告模板中没有样式“{name}”", remedy="请重新生成模板或在 Word 中补建该样式")]
+                [
+                    Problem(
+                        what=f"报告模板中没有样式“{name}”",
+                        remedy="请重新生成模板或在 Word 中补建该样式",
+                    )
+                ]
             )
         return self.ids[name]
 
@@ -180,7 +185,9 @@ def gap(page: Page) -> Element:
     return paragraph(page.style("表格间隔"))
 
 
-def frame(widths: Sequence[int], rows: Sequence[Element], page: Page, *, grid: bool = True) -> Element:
+def frame(
+    widths: Sequence[int], rows: Sequence[Element], page: Page, *, grid: bool = True
+) -> Element:
     """A fixed-layout table element of the report's table style."""
     style = page.style("报告表格") if grid else page.style("Normal Table")
     properties = el("tblPr", el("tblStyle", val=style), el("tblW", w=sum(widths), type="dxa"),
@@ -192,7 +199,9 @@ def frame(widths: Sequence[int], rows: Sequence[Element], page: Page, *, grid: b
 
 def _header(table: Table, widths: Sequence[int], page: Page) -> Element:
     style = page.style("表格标题")
-    cells = (_cell(w, paragraph(style, c.title)) for w, c in zip(widths, table.columns, strict=True))
+    cells = (
+        _cell(w, paragraph(style, c.title)) for w, c in zip(widths, table.columns, strict=True)
+    )
     return el("tr", el("trPr", el("cantSplit"), el("tblHeader")), *cells)
 
 
@@ -203,11 +212,16 @@ def _rows(table: Table, widths: Sequence[int], page: Page) -> Iterator[Element]:
     small = sum(_lines(row, widths) for row in table.rows) <= _SMALL_TABLE_LINES
     for number, row in enumerate(table.rows):
         bold = table.total and number == len(table.rows) - 1
-        grouped = small or (table.merge > 0 and number + 1 not in starts)
+        last = table.total and number + 2 == len(table.rows)  # a total never stands alone
+        grouped = small or last or (table.merge > 0 and number + 1 not in starts)
         keep = grouped and number + 1 < len(table.rows)
         cells = []
-        for position, (text, width, column) in enumerate(zip(row, widths, table.columns, strict=True)):
-            merged = "" if position >= table.merge else "restart" if number in starts else "continue"
+        for position, (text, width, column) in enumerate(
+            zip(row, widths, table.columns, strict=True)
+        ):
+            merged = (
+                "" if position >= table.merge else "restart" if number in starts else "continue"
+            )
             shown = "" if merged == "continue" else text
             lines = [run(shown, bold=bold)] if shown else []
             align = "" if column.align == "left" else column.align
@@ -289,7 +303,10 @@ def _photo_grid(grid: PhotoGrid, page: Page) -> Element:
     rows = []
     for number in range(0, len(grid.photos), 2):
         pair = grid.photos[number : number + 2]
-        cells = [el("tc", el("tcPr", el("tcW", w=width, type="dxa")), *_photo(p, width, page)) for p in pair]
+        cells = [
+            el("tc", el("tcPr", el("tcW", w=width, type="dxa")), *_photo(p, width, page))
+            for p in pair
+        ]
         if len(pair) == 1:
             blank = paragraph(page.style("图片"))
             cells.append(el("tc", el("tcPr", el("tcW", w=width, type="dxa")), blank))

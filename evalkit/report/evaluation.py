@@ -25,7 +25,15 @@ Rows = Sequence[Mapping[str, str]]
 _STAGES = {"终稿": "", "初稿": "（初稿）", "征求意见稿": "（征求意见稿）", "送审稿": "（送审稿）"}
 _MONEY = ("initial", "budget", "arrived", "spent")
 _FUND_RATES = ("arrival_rate", "execution_rate", "budget_execution_rate")
-_TEXTS = ("object", "general_target", "stage_target", "process", "organisation", "experience", "other")
+_TEXTS = (
+    "object",
+    "general_target",
+    "stage_target",
+    "process",
+    "organisation",
+    "experience",
+    "other",
+)
 _SUBJECT = (
     ("项目名称", "name"), ("项目编码", "code"), ("主管部门", "department"), ("实施单位", "unit"),
     ("项目属性", "nature"), ("行业类别", "industry"), ("实施期限", "term"), ("评价方式", "mode"),
@@ -39,14 +47,14 @@ _COPIED = {  # block → source table, caption, unit, columns (title, field, wid
         ("数量覆盖率", "coverage", 3.4, "right"), ("金额覆盖率", "coverage_amount", 3.4, "right"),
     )),
     "visits_table": ("visits", "现场核查情况", "", (
-        ("点位", "place", 4, "left"), ("日期", "date", 4.8, "center"),
+        ("点位", "place", 4, "left"), ("日期", "date", 5.4, "center"),
         ("核查事实", "fact", 10, "left"), ("与上报差异", "difference", 6, "left"),
     )),
     "adjustments_table": ("adjustments", "调分情况", "分", (
         ("三级指标", "level3", 4.5, "left"), ("计算得分", "computed", 2.6, "right"),
         ("调整后得分", "adjusted", 2.8, "right"), ("调整理由", "reason", 8, "left"),
         ("依据", "basis", 5, "left"), ("批准人", "approver", 2.6, "center"),
-        ("日期", "date", 4.6, "center"),
+        ("日期", "date", 5.2, "center"),
     )),
     "survey_table": ("survey_questions", "满意度调查结果", "份", (
         ("问题", "question", 8, "left"), *((a, a, 2.2, "right") for a in
@@ -150,7 +158,9 @@ def _figures(result: Result) -> dict[str, dict[str, Any]]:
         "survey": {key: GAP if n is None else plain(n) for key, n in counts.items()}
         | {key: rate(result.values, f"survey.{key}") for key in rates}
         | {"sentences": prose.survey(result.subject, result.values)},
-        "sample": {key: rate(result.values, f"sample.{key}") for key in ("coverage", "coverage_amount")}
+        "sample": {
+            key: rate(result.values, f"sample.{key}") for key in ("coverage", "coverage_amount")
+        }
         | {"sentence": prose.samples(_rows(result, "samples"), result.values)},
     }
 
@@ -261,7 +271,9 @@ def _funds_table(rows: Rows) -> Table | None:
 def _groups_table(card: Scorecard) -> Table:
     columns = (Column("一级指标", 4, "center"), Column("分值", 3, "right"), Column("得分", 3, "right"),
                Column("得分率", 3, "right"))  # fmt: skip
-    rows = [[g.level1, plain(g.points), prose.score_text(g.score), _rate(g.rate)] for g in card.level1()]
+    rows = [
+        [g.level1, plain(g.points), prose.score_text(g.score), _rate(g.rate)] for g in card.level1()
+    ]
     rows.append(["合计", plain(card.points), _total(card), _rate(card.rate)])
     return Table("综合评价得分情况", columns, rows, "分", total=True)
 
@@ -283,7 +295,10 @@ def _score_table(card: Scorecard) -> Table:
         Column("评价情况", 7.6), Column("得分", 2.4, "center"), Column("扣分原因", 5.8),
     )  # fmt: skip
     rows = [_score_row(i) for i in card.indicators]
-    rows.append(["合计", "", "", plain(card.points), "", "", _total(card), ""])
+    if card.total is None:
+        rows.append(["合计", "", "", plain(card.points), "", f"总分{_total(card)}分", "暂计", ""])
+    else:
+        rows.append(["合计", "", "", plain(card.points), "", "", fixed(card.total), ""])
     return Table("绩效评价评分表", columns, rows, merge=2, total=True)
 
 
@@ -321,6 +336,6 @@ def _photos(rows: Rows, folder: Path) -> PhotoGrid | None:
             path: Path | None = inside(folder, row["photo"])
         except (EvalkitError, OSError, ValueError):
             path = None
-        day = f"（{row['date']}）" if row["date"] else ""
-        photos.append(Photo((row["caption"] or row["place"]) + day, path))
+        about = (row["caption"] or row["place"], row["date"])
+        photos.append(Photo("\n".join(filter(None, about)), path))
     return PhotoGrid(photos) if photos else None

@@ -24,7 +24,17 @@ from lxml import etree
 
 from evalkit.core.problem import EvalkitError, Problem
 from evalkit.report.blocks import Page, frame, gap, picture
-from evalkit.report.oxml import EMU_PER_DXA, GAP, Element, clean, el, paragraph, plain_text, run, style_of
+from evalkit.report.oxml import (
+    EMU_PER_DXA,
+    GAP,
+    Element,
+    clean,
+    el,
+    paragraph,
+    plain_text,
+    run,
+    style_of,
+)
 
 _MAX_BYTES = 300_000_000  # unpacked; a docx that says more is a bomb or a scan archive
 _NUMBERING = re.compile(
@@ -106,11 +116,12 @@ def insert_narrative(
     theirs = _open(source)
     copier = _Copier(theirs, document, page, source.name)
     target: tuple[int, Element] | None = None  # level and end of the section being filled
-    depth = 0  # level of its heading in the narrative
+    depth, loose = 0, True  # level of its heading in the narrative; no heading seen yet
     for element in list(_flat(theirs.element.body)):
         level = heading_level(element, theirs)
         title = plain_text(element).strip()
         if level and title:
+            loose = False
             match = outline.sections.get(heading_key(title))
             if match is not None:
                 target, depth = (match[0], _section_end(match[1], outline, document)), level
@@ -120,8 +131,8 @@ def insert_narrative(
                 target = None
                 continue
         if target is None:
-            if title and not level:
-                copier.warn_once(f"“{title[:20]}…”一段没有放在报告已有的标题下，未写入报告",
+            if title and loose:
+                copier.warn_once(f"“{title[:20]}…”一段前面没有标题，未写入报告",
                                  "请在它前面加上与报告相同的标题（用“标题”样式）")  # fmt: skip
             continue
         sub = min(4, target[0] + max(1, level - depth)) if level else 0
@@ -199,7 +210,9 @@ class _Copier:
 
     def warn_once(self, what: str, remedy: str) -> None:
         if all(problem.what != what for problem in self.problems):
-            self.warn(Problem(what=what, remedy=remedy, severity="warning", code="narrative.content"))
+            self.warn(
+                Problem(what=what, remedy=remedy, severity="warning", code="narrative.content")
+            )
 
     def copy(self, element: Element, heading: int = 0) -> list[Element]:
         """A paragraph or table as new elements of the report."""
@@ -265,7 +278,9 @@ class _Copier:
                 self._say_dropped(child)
 
     def _say_dropped(self, element: Element) -> None:
-        kind = _DROPPED.get(etree.QName(element).localname) if isinstance(element.tag, str) else None
+        kind = (
+            _DROPPED.get(etree.QName(element).localname) if isinstance(element.tag, str) else None
+        )
         if kind:
             self.warn_once(f"{kind}未写入报告", "请改为普通文字、表格，或粘贴为图片")
 
@@ -337,7 +352,10 @@ class _Copier:
 
     def _table(self, element: Element) -> Element:
         """A table in the report's table style, no wider than the page."""
-        widths = [max(200, int(c.get(qn("w:w")) or 0)) for c in element.findall(f"{qn('w:tblGrid')}/{qn('w:gridCol')}")]
+        widths = [
+            max(200, int(c.get(qn("w:w")) or 0))
+            for c in element.findall(f"{qn('w:tblGrid')}/{qn('w:gridCol')}")
+        ]
         scale = min(1.0, self.page.width / max(1, sum(widths)))
         rows = []
         for row in element.findall(qn("w:tr")):
@@ -352,7 +370,11 @@ class _Copier:
     def _table_cell(self, cell: Element, widths: list[int], scale: float, place: int) -> Element:
         width = cell.find(f"{qn('w:tcPr')}/{qn('w:tcW')}")
         fallback = widths[min(place, len(widths) - 1)] if widths else 1000
-        stated = (width.get(qn("w:w"), "") if width is not None and width.get(qn("w:type")) == "dxa" else "")
+        stated = (
+            width.get(qn("w:w"), "")
+            if width is not None and width.get(qn("w:type")) == "dxa"
+            else ""
+        )
         wide = round((int(stated) if stated.isdigit() and int(stated) else fallback) * scale)
         properties = el("tcPr", el("tcW", w=wide, type="dxa"))
         for name in ("gridSpan", "vMerge"):

@@ -127,7 +127,9 @@ def _undefined(name: str, root: Element, parts: dict[str, bytes]) -> list[str]:
     rels = parts.get(f"{folder}/_rels/{file}.rels")
     defined = {rel.get("Id") for rel in etree.fromstring(rels, _PARSER)} if rels else set()
     space = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
-    used = {value for node in root.iter() for key, value in node.attrib.items() if key.startswith(space)}
+    used = {
+        value for node in root.iter() for key, value in node.attrib.items() if key.startswith(space)
+    }
     return [f"用到的关系 {key} 没有定义" for key in sorted(used - defined)]
 
 

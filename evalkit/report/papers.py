@@ -130,8 +130,9 @@ class _Book:
         """宋体 10.5, bordered, wrapped and centred vertically, unless told otherwise."""
         key = tuple(sorted(properties.items()))
         if key not in self._formats:
+            indent = int(properties.get("align") != "center")
             base = {"font_name": "宋体", "font_size": 10.5, "border": 1, "text_wrap": True,
-                    "valign": "vcenter", "indent": int("align" not in properties)}  # fmt: skip
+                    "valign": "vcenter", "indent": indent}  # fmt: skip
             self._formats[key] = self.file.add_format(base | properties)
         return self._formats[key]
 
@@ -139,14 +140,9 @@ class _Book:
         """The cell that names the one to its right."""
         return self.format(font_name="黑体", bg_color="#F2F2F2", align="center")
 
-    def sheet(self, name: str, widths: Sequence[float], title: str, header: str,
-              landscape: bool = False) -> _Sheet:  # fmt: skip
-        """A new A4 sheet, one page wide, with its title in the first row."""
-        return _Sheet(self, name, widths, title, header, landscape)
-
 
 class _Sheet:
-    """A worksheet written from top to bottom; `row` is the next free one."""
+    """A new A4 sheet, one page wide, its title in the first row; `row` is the next free one."""
 
     def __init__(
         self,
@@ -155,9 +151,9 @@ class _Sheet:
         widths: Sequence[float],
         title: str,
         header: str,
-        landscape: bool,
+        landscape: bool = False,
     ) -> None:
-        self.book, self.widths, self.row, self.name = book, widths, 0, name
+        self.book, self.widths, self.row = book, widths, 0
         self.xl = book.file.add_worksheet(name)
         for column, width in enumerate(widths):
             self.xl.set_column(column, column, width)
@@ -243,7 +239,11 @@ def _used_policies(result: Result) -> list[tuple[PolicyUse, list[str]]]:
     for use, user in uses:
         key = (use.key, value_text(use.value), use.profile)
         found.setdefault(key, (use, []))[1].append(user)
-    return list(found.values())
+    everyone = [i.code for i in card.indicators] if card else []
+    return [
+        (use, ["全部指标"] if len(users) > 1 and users == everyone else users)
+        for use, users in found.values()
+    ]
 
 
 def _score_note(score: IndicatorScore) -> str:
@@ -260,7 +260,7 @@ def _score_note(score: IndicatorScore) -> str:
 def _indicator_sheet(book: _Book, name: str, score: IndicatorScore, header: str) -> tuple[str, str]:
     """Write one indicator's sheet; gives the references of its points and its score."""
     trace = score.trace
-    sheet = book.sheet(name, (14, 16, 11, 20, 13, 24), "绩效评价指标工作底稿", header)
+    sheet = _Sheet(book, name, (14, 16, 11, 20, 13, 24), "绩效评价指标工作底稿", header)
     label, cell = book.label(), book.format()
     six = [label, cell] * 3
     sheet.pair("指标名称", f"{score.code}　{score.level3}")
@@ -468,7 +468,7 @@ def _table_sheet(
     header: str,
 ) -> None:
     """A landscape sheet of one table; an empty one says 无."""
-    sheet = book.sheet(name, [width for _, _, width in columns], name, header, landscape=True)
+    sheet = _Sheet(book, name, [width for _, _, width in columns], name, header, landscape=True)
     sheet.header([label for _, label, _ in columns])
     sheet.xl.freeze_panes(2, 0)
     sheet.xl.repeat_rows(1)
@@ -537,7 +537,7 @@ def write_papers(result: Result, path: Path) -> Path:
         book = _Book(stream)
         book.file.set_properties({"title": f"{result.name}底稿", "created": _created(result)})
         header = result.name + ("（示例数据）" if result.subject.get("demo") == "是" else "")
-        summary = book.sheet("汇总", (11, 15, 9, 25, 8, 11, 11, 20), "绩效评价工作底稿", header)
+        summary = _Sheet(book, "汇总", (11, 15, 9, 25, 8, 11, 11, 20), "绩效评价工作底稿", header)
         scores = result.score.indicators if result.score else ()
         names = sheet_names((score.code for score in scores), ("汇总", "_meta", *tables))
         links = {

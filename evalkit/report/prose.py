@@ -149,7 +149,9 @@ def _award(indicator: IndicatorScore, place: int, issues: Sequence[Row]) -> str:
     change = indicator.adjustment
     if indicator.lost:
         reason = (indicator.reason or (change.reason if change else GAP)).rstrip("。；")
-        related = [row["no"] for row in issues if indicator.code in _codes(row.get("indicators", ""))]
+        related = [
+            row["no"] for row in issues if indicator.code in _codes(row.get("indicators", ""))
+        ]
         reason += f"（见问题{'、'.join(related)}）" if related else ""
         text += sentence(_LOSS[place % 3].format(lost=plain(indicator.lost), reason=reason))
     if change:
@@ -232,7 +234,9 @@ def funds(values: Mapping[str, Decimal]) -> str:
     text += f"全年预算{money(values, 'funds.budget')}"
     if first is not None and last is not None and first != last:
         text += f"（{'调增' if last > first else '调减'}{wan(abs(last - first))}万元）"
-    text += f"；实际到位{money(values, 'funds.arrived')}，到位率{rate(values, 'funds.arrival_rate')}；"
+    text += (
+        f"；实际到位{money(values, 'funds.arrived')}，到位率{rate(values, 'funds.arrival_rate')}；"
+    )
     text += f"实际支出{money(values, 'funds.spent')}，预算执行率（支出÷到位）"
     text += rate(values, "funds.execution_rate")
     if values.get("funds.budget_execution_rate") != values.get("funds.execution_rate"):
@@ -252,7 +256,9 @@ def samples(rows: Sequence[Row], values: Mapping[str, Decimal]) -> str:
 
 def visits(rows: Sequence[Row]) -> str:
     """How many places were visited and where reports and findings differed."""
-    differing = [r["place"] for r in rows if r["difference"].strip("。 ") not in ("", "无", "一致", "无差异")]
+    differing = [
+        r["place"] for r in rows if r["difference"].strip("。 ") not in ("", "无", "一致", "无差异")
+    ]
     text = f"评价组现场核查{len(rows)}个点位。"
     if differing:
         return f"{text}其中{listed(differing)}的情况与上报资料存在差异。"
@@ -309,7 +315,9 @@ def summary(result: Result) -> list[str]:
         lines[-1] += comparison(result.score)
         lines.append(adjustments(result.score))
     if issues:
-        titles = "；".join(f"{n}是{r['title'].rstrip('。')}" for n, r in zip(_ORDER, issues, strict=False))
+        titles = "；".join(
+            f"{n}是{r['title'].rstrip('。')}" for n, r in zip(_ORDER, issues, strict=False)
+        )
         lines.append(f"评价发现的主要问题：{titles}。")
         advice = "；".join(f"{n}是{r['advice'].rstrip('。')}" for n, r in zip(_ORDER, issues, strict=False)
                           if r["advice"])  # fmt: skip

@@ -130,7 +130,14 @@ def _fill(template: Path, context: Mapping[str, Any], names: set[str]) -> WordDo
     values = {key: _literal(value) for key, value in context.items()}
     try:
         engine.render({**values, "block": block, "ref": reference}, environment)
-    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+    except (
+        TemplateError,
+        TypeError,
+        ValueError,
+        ArithmeticError,
+        LookupError,
+        AttributeError,
+    ) as error:
         raise EvalkitError([_template_problem(template, engine, error)]) from None
     buffer = io.BytesIO()
     engine.docx.save(buffer)
@@ -204,7 +211,11 @@ def _place_blocks(document: WordDocument, page: Page, found: Mapping[str, Block 
     pending: list[tuple[Element, str]] = []
     for element in list(body):
         text = plain_text(element) if element.tag == qn("w:p") else ""
-        if text.startswith(MARK_BLOCK) and text.endswith(MARK_BLOCK) and text.count(MARK_BLOCK) == 2:
+        if (
+            text.startswith(MARK_BLOCK)
+            and text.endswith(MARK_BLOCK)
+            and text.count(MARK_BLOCK) == 2
+        ):
             pending.append((element, text.strip(MARK_BLOCK)))
         section = element if element.tag == qn("w:sectPr") else element.find(f".//{qn('w:sectPr')}")
         if section is None:
@@ -224,7 +235,11 @@ def _place_blocks(document: WordDocument, page: Page, found: Mapping[str, Block 
 def _place_references(element: Element) -> None:
     for old in list(element.iter(qn("w:r"))):
         if MARK_REFERENCE in plain_text(old):
-            _split(old, _REFERENCE, lambda name: word_field(f"REF {bookmark_name(name)} \\h", [run("")]))
+            _split(
+                old,
+                _REFERENCE,
+                lambda name: word_field(f"REF {bookmark_name(name)} \\h", [run("")]),
+            )
 
 
 def _split(old: Element, pattern: re.Pattern[str], make: Callable[[str], list[Element]]) -> None:
@@ -310,7 +325,9 @@ def _mark_gaps(document: WordDocument, page: Page) -> list[str]:
                 break
             own.append(node)
             node = node.getnext()
-        filled = any(plain_text(n).strip() or n.find(f".//{qn('w:drawing')}") is not None for n in own)
+        filled = any(
+            plain_text(n).strip() or n.find(f".//{qn('w:drawing')}") is not None for n in own
+        )
         deeper = node is not None and marks.get(id(node), 0) > level
         if not filled and not deeper:
             heading.addnext(paragraph(page.style("Body Text"), GAP))
@@ -318,7 +335,11 @@ def _mark_gaps(document: WordDocument, page: Page) -> list[str]:
             missing.append(plain_text(heading).strip())
     for old in [r for r in document.element.body.iter(qn("w:r")) if GAP in plain_text(r)]:
         if all(child.tag in (qn("w:rPr"), qn("w:t")) for child in old):
-            _split(old, _GAP, lambda text: [run(text, properties=el("rPr", el("highlight", val="yellow")))])
+            _split(
+                old,
+                _GAP,
+                lambda text: [run(text, properties=el("rPr", el("highlight", val="yellow")))],
+            )
     return missing
 
 
@@ -327,7 +348,9 @@ def _contents(document: WordDocument) -> list[Element]:
     depth, inside = 0, False
     spanned: list[Element] = []
     for element in document.element.body.iter(qn("w:p")):
-        begins = [f for f in element.iter(qn("w:instrText")) if (f.text or "").strip().startswith("TOC")]
+        begins = [
+            f for f in element.iter(qn("w:instrText")) if (f.text or "").strip().startswith("TOC")
+        ]
         inside = inside or bool(begins)
         if not inside:
             continue
@@ -349,7 +372,9 @@ def _collapse_contents(document: WordDocument) -> None:
     """Forget cached entries: they repeat headings, template fields and all."""
     spanned = _contents(document)
     if spanned:
-        mark = paragraph(style_of(spanned[0]), *word_field(_toc_code(spanned), [run("…")], dirty=True))
+        mark = paragraph(
+            style_of(spanned[0]), *word_field(_toc_code(spanned), [run("…")], dirty=True)
+        )
         spanned[0].addprevious(mark)
         for old in spanned:
             old.getparent().remove(old)

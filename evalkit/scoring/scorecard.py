@@ -51,7 +51,6 @@ class Indicator:
     bands: Table = field(default_factory=list)
     elements: Table = field(default_factory=list)
     experts: tuple[tuple[str, Datum], ...] = ()
-    number: int = 1
     duplicate: bool = False
 
     @property

@@ -78,10 +78,14 @@ def _look(path: Path, archive: zipfile.ZipFile, packed: int) -> None:
         raise _not_xlsx(path)
     span = 0
     for name in names:
-        if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-            for found in _SPAN.finditer(archive.read(name)):
-                area = CellRange(found[1].decode())
-                span += area.size["rows"] * area.size["columns"]
+        if name.endswith((".xml", ".rels")):
+            part = archive.read(name)
+            if b"<!DOCTYPE" in part:  # no program writes one; entities could unfold without end
+                raise _refusal(path, "含有不应有的文档类型声明", "请用 Excel 或 WPS 另存为 .xlsx")
+            if name.startswith("xl/worksheets/"):
+                for found in _SPAN.finditer(part):
+                    area = CellRange(found[1].decode())
+                    span += area.size["rows"] * area.size["columns"]
     if span > MAX_SPAN:
         raise _refusal(path, "合并单元格或超链接的范围过大", "请取消整行整列的合并后另存")
 

@@ -341,20 +341,20 @@ class _Head:
 def _find_head(page: _Page, sheet: Sheet, version: int) -> _Head | None:
     by_key = {label_key(spec.label): spec for spec in sheet.columns}
 
+    width = max((max(cells) for cells in page.values.values()), default=0)
+
     def known(row: int) -> int:
-        columns = page.values[row]
-        return len({label_key(page.header(row, c)) for c in columns} & set(by_key))
+        return len({label_key(page.header(row, c)) for c in range(1, width + 1)} & set(by_key))
 
     rows = [row for row in page.values if row <= HEADER_WITHIN]
     best = max(rows, key=known, default=0)
-    if not best or known(best) < min(2, len(by_key)):
+    if not best or known(best) < (1 if sheet.open else min(2, len(by_key))):
         page.say(
             "header.missing",
             f"前 {HEADER_WITHIN} 行里没有找到表头",
             f"表头应有：{'、'.join(spec.label for spec in sheet.columns)}",
         )
         return None
-    width = max(max(cells) for cells in page.values.values())
     last = max(page.merged.get((best, c), (0, 0, 0, best))[3] for c in range(1, width + 1))
     above = " ".join(page.text(r, c) for r in rows if r < best for c in page.values[r])
     stated = _UNIT_LINE.search(above)

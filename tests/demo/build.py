@@ -191,7 +191,7 @@ def project_list(sources: list[dict[str, Any]]) -> str:
                 "notebook": "project_evaluation",
                 "workbook": f"{source['slug']}/数据底稿.xlsx",
                 "stage": source["stage"],
-                "profile": source.get("profile", ""),
+                "profile": source.get("profile", "national"),
             }
         )
     return stream.getvalue()

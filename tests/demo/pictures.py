@@ -116,7 +116,9 @@ class Canvas:
         columns, rows = max(1, int(w // 60)), max(1, int(h // 70))
         for c in range(columns):
             for r in range(rows):
-                self.rect(x + (c + 0.25) * w / columns, y - h + 22 + r * 66, w / columns / 2, 38, GLASS)
+                self.rect(
+                    x + (c + 0.25) * w / columns, y - h + 22 + r * 66, w / columns / 2, 38, GLASS
+                )
 
     def wheel(self, x: float, y: float, r: float) -> None:
         self.disc(x, y, r, "#22282d")
@@ -291,8 +293,14 @@ def laboratory(c: Canvas) -> None:
     c.rect(40, 400, 880, 24, "#f4f6f7")
     c.rect(40, 424, 880, 170, "#a9bac4")
     for i in range(4):
-        c.poly([(130 + i * 90, 330), (150 + i * 90, 330), (172 + i * 90, 400), (108 + i * 90, 400)], GLASS)
-        c.poly([(120 + i * 90, 366), (160 + i * 90, 366), (172 + i * 90, 400), (108 + i * 90, 400)], c.accent)
+        c.poly(
+            [(130 + i * 90, 330), (150 + i * 90, 330), (172 + i * 90, 400), (108 + i * 90, 400)],
+            GLASS,
+        )
+        c.poly(
+            [(120 + i * 90, 366), (160 + i * 90, 366), (172 + i * 90, 400), (108 + i * 90, 400)],
+            c.accent,
+        )
     c.rect(520, 290, 170, 110, DARK, 8)
     c.rect(534, 304, 100, 66, "#9bd0a4")
     c.line([(540, 350), (570, 330), (600, 340), (628, 316)], DARK, 3)
@@ -340,7 +348,12 @@ def flower_bed(c: Canvas) -> None:
     c.tree(580, 330, 140)
     c.oval(480, 480, 380, 120, STEEL)
     c.oval(480, 474, 364, 108, "#6f5a45")
-    tones = (("#d2526b", "#f0c24b"), ("#8e5bb0", "#f3f0e8"), ("#e07a3a", "#d2526b"), ("#d94f4f", "#f4d35e"))
+    tones = (
+        ("#d2526b", "#f0c24b"),
+        ("#8e5bb0", "#f3f0e8"),
+        ("#e07a3a", "#d2526b"),
+        ("#d94f4f", "#f4d35e"),
+    )
     outer, inner = tones[c.variant - 1]
     for _ in range(420):
         x, y = c.random.uniform(-1, 1), c.random.uniform(-1, 1)
@@ -400,7 +413,9 @@ def canteen(c: Canvas) -> None:
     c.rect(80, 190, 800, 130, STEEL)
     for i in range(5):
         c.rect(110 + i * 156, 210, 120, 60, "#e9edef", 10)
-        c.oval(170 + i * 156, 234, 44, 14, ("#c9863f", "#7fa650", "#d6b65a", "#b55a45", "#e8e0c8")[i])
+        c.oval(
+            170 + i * 156, 234, 44, 14, ("#c9863f", "#7fa650", "#d6b65a", "#b55a45", "#e8e0c8")[i]
+        )
     c.person(300, 320, 150, WHITE, WHITE)
     c.person(620, 320, 150, WHITE, WHITE)
     c.rect(80, 300, 800, 60, "#dfe5e9")
@@ -457,7 +472,9 @@ def classroom(c: Canvas) -> None:
     for row in range(2):
         for i in range(4):
             x, y = 210 + i * 180 - row * 40, 440 + row * 100
-            c.person(x + 50, y + 60, 110, ("#3f6fa8", "#c0504d", "#5f8a4a", "#c79a3a")[(i + row) % 4])
+            c.person(
+                x + 50, y + 60, 110, ("#3f6fa8", "#c0504d", "#5f8a4a", "#c79a3a")[(i + row) % 4]
+            )
             c.table(x - 20, y + 20, 140, 60)
 
 
@@ -516,7 +533,10 @@ def farmland(c: Canvas) -> None:
     c.poly([(380, 262), (680, 170), (960, 262)], "#9db09a")
     for i in range(14):
         x = -300 + i * 120
-        c.poly([(480 + (x - 480) * 0.2, 262), (480 + (x - 430) * 0.2, 262), (x + 70, 640), (x, 640)], "#7f9a48")
+        c.poly(
+            [(480 + (x - 480) * 0.2, 262), (480 + (x - 430) * 0.2, 262), (x + 70, 640), (x, 640)],
+            "#7f9a48",
+        )
     c.poly([(600, 262), (630, 262), (960, 560), (960, 640), (880, 640)], "#d9cfb8")
     c.person(300, 560, 130, "#6f6a86", "#d8b968")
     c.rect(120, 430, 26, 60, CONCRETE)
@@ -567,7 +587,9 @@ def training_hall(c: Canvas) -> None:
         for i in range(6):
             x = 90 + i * 150 + row % 2 * 40
             c.disc(x, 420 + row * 66, 22, "#3a3230")
-            c.rect(x - 34, 438 + row * 66, 68, 52, ("#4b6584", "#7a4f4f", "#55785a")[(i + row) % 3], 14)
+            c.rect(
+                x - 34, 438 + row * 66, 68, 52, ("#4b6584", "#7a4f4f", "#55785a")[(i + row) % 3], 14
+            )
 
 
 def village_road(c: Canvas) -> None:

@@ -213,7 +213,9 @@ def rendered(
 ) -> Callable[..., render.RenderReport]:
     """Render a result made with the given changes (no figures: they are tested elsewhere)."""
 
-    def run(narrative: Path | None = None, out: str = "报告.docx", **change: object) -> render.RenderReport:
+    def run(
+        narrative: Path | None = None, out: str = "报告.docx", **change: object
+    ) -> render.RenderReport:
         result = make_result(**change)  # type: ignore[arg-type]
         context, blocks = evaluation.report_context(result, {}, photos, "gbt9704")
         return render.render(report_template, context, tmp_path / out, blocks, narrative)

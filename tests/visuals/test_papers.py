@@ -157,6 +157,7 @@ def test_policy_values_say_source_profile_and_what_they_overrode(result, tmp_pat
     book = load_workbook(write(result, tmp_path))
     rows = {r[0]: r for r in book["政策取值汇总"].iter_rows(values_only=True)}
     assert rows["评价等级"][1] == "优 90、良 80、中 60、差 0"
+    assert rows["指标得分小数位数"][6] == "全部指标"
     assert rows["起算完成率"][4:] == ("某县", "60%（财预〔2021〕101号）", "C201")
     assert "60%（财预〔2021〕101号）" in cells(book["C201"]).values()
 

@@ -1,0 +1,292 @@
+"""summary.xlsx: the whole list in one workbook, from result.json and checks.json alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import xlsxwriter
+
+from evalkit.batch.consistency import Finding, review
+from evalkit.batch.outcome import Outcome
+from evalkit.core import result_file
+from evalkit.core.model import Result
+from evalkit.core.numbers import YUAN_PER, fixed
+from evalkit.core.problem import SEVERITY_NAMES, EvalkitError, Problem
+from evalkit.core.store import write_atomic
+
+REPORT, PAPERS, CHECKS = "评价报告.docx", "底稿.xlsx", "checks.json"
+_WIDEST = 60  # characters of a column
+_TEXT_LIMIT = 32_767  # characters of an Excel cell
+
+Cell = str | Decimal | int | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One project with what its last good run found; `result` is None if there is none."""
+
+    outcome: Outcome
+    result: Result | None = None
+    problems: tuple[Problem, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Code and name, as lists show a project."""
+        return f"{self.outcome.job.code} {self.outcome.job.name}"
+
+    @property
+    def warnings(self) -> list[Problem]:
+        """Errors and warnings of the checks; notes are left out."""
+        return [problem for problem in self.problems if problem.severity != "note"]
+
+    def file(self, name: str) -> Path | None:
+        """A result file, or the one written beside it because it was open elsewhere."""
+        path = Path(name)
+        for choice in (f"{path.stem}_新{path.suffix}", name):
+            if choice in self.outcome.outputs and (self.outcome.folder / choice).is_file():
+                return self.outcome.folder / choice
+        return None
+
+
+def collect(outcomes: Sequence[Outcome]) -> list[Entry]:
+    """Read back what each project wrote; failed projects carry no result."""
+    return [_entry(outcome) for outcome in outcomes]
+
+
+def _entry(outcome: Outcome) -> Entry:
+    if outcome.status in ("失败", "中断") or result_file.FILE_NAME not in outcome.outputs:
+        return Entry(outcome)
+    try:
+        result, _ = result_file.load(outcome.folder / result_file.FILE_NAME)
+        checks: dict[str, Any] = {}
+        if (outcome.folder / CHECKS).is_file():
+            checks = json.loads((outcome.folder / CHECKS).read_text(encoding="utf-8"))
+        found = [*result.problems, *map(Problem.model_validate, checks.get("problems", []))]
+        missing = [*result.missing, *checks.get("missing", [])]
+    except (EvalkitError, ValueError) as error:
+        return Entry(outcome, None, (Problem(what=f"成果读不出来：{error}"),))
+    return Entry(outcome, result, tuple(dict.fromkeys(found)), tuple(dict.fromkeys(missing)))
+
+
+def headline(folder: Path) -> str:
+    """Score and grade in a few words, e.g. ``88.50 分 良``; empty without a result."""
+    try:
+        result, _ = result_file.load(folder / result_file.FILE_NAME)
+    except (EvalkitError, ValueError):
+        return ""
+    card = result.score
+    if card is None:
+        return ""
+    if card.total is None:
+        return f"暂计 {fixed(card.low)}–{fixed(card.high)} 分"
+    return f"{fixed(card.total)} 分 {card.grade}".strip()
+
+
+def computed_total(result: Result) -> Decimal | None:
+    """The total before people adjusted scores; None if nothing was adjusted or has gaps."""
+    card = result.score
+    if card is None or card.total is None:
+        return None
+    changes = [i.adjustment for i in card.indicators if i.adjustment]
+    gained = sum((a.adjusted - a.computed for a in changes), Decimal(0))
+    return card.total - gained if changes else None
+
+
+def write_summary(path: Path, entries: Sequence[Entry]) -> Path:
+    """Write 汇总, 问题清单, 调分, 失败与警告 and 一致性复核; returns the path really written."""
+
+    def write(stream: Any) -> None:
+        options = {"strings_to_formulas": False, "strings_to_urls": False, "in_memory": True}
+        with xlsxwriter.Workbook(stream, options) as book:
+            book.set_properties({"title": "绩效评价结果汇总"})
+            sheets = _Sheets(book)
+            sheets.add("汇总", "绩效评价结果汇总表", *_totals(entries), pinned=2)
+            sheets.add("问题清单", "评价发现问题清单", _ISSUES, _issues(entries))
+            sheets.add("调分", "调分情况表", _ADJUSTED, _adjusted(entries))
+            sheets.add("失败与警告", "运行失败与核对警告", _TROUBLE, _trouble(entries))
+            sheets.add("一致性复核", "一致性复核表", _REVIEW, _reviewed(review(entries)))
+
+    return write_atomic(path, write)
+
+
+def _totals(entries: Sequence[Entry]) -> tuple[list[str], list[list[Cell]]]:
+    cards = [e.result.score for e in entries if e.result and e.result.score]
+    levels = list(dict.fromkeys(g.level1 for card in cards for g in card.level1()))
+    headers = ["序号", "项目编码", "项目名称", "实施单位", "主管部门", "评价年度"]
+    headers += ["全年预算（万元）", "支出（万元）", "预算执行率（%）"]
+    headers += ["总分", "调分前总分", "得分率（%）", "等级", "报告状态"]
+    headers += ["调分项数", "发现问题数", "核对警告数", "待补充数", "运行情况"]
+    headers += [h for level in levels for h in (f"{level}得分", f"{level}得分率（%）")]
+    rows: list[list[Cell]] = []
+    for number, entry in enumerate(entries, 1):
+        job, result = entry.outcome.job, entry.result
+        row: list[Cell] = [number, job.code, job.name]
+        if result is None:
+            row += [None] * 15 + [entry.outcome.status]
+            rows.append(row)
+            continue
+        subject, values, card = result.subject, result.values, result.score
+        row += [subject.get(key, "") for key in ("unit", "department", "year")]
+        row += [_wan(values.get("funds.budget")), _wan(values.get("funds.spent"))]
+        row += [values.get("funds.budget_execution_rate")]
+        if card is None:
+            row += [None] * 3 + [""]
+        else:
+            total = card.total
+            row += [total, computed_total(result), card.rate, card.grade]
+            if total is None:
+                row[-4], row[-1] = f"暂计 {fixed(card.low)}–{fixed(card.high)}", "—"
+        adjusted = sum(bool(i.adjustment) for i in card.indicators) if card else 0
+        row += [result.stage, adjusted, len(result.tables.get("issues", []))]
+        row += [len(entry.warnings), len(entry.missing), entry.outcome.status]
+        groups = {g.level1: g for g in card.level1()} if card else {}
+        for level in levels:
+            group = groups.get(level)
+            row += [group.score, group.rate] if group else [None, None]
+        rows.append(row)
+    return headers, rows
+
+
+def _wan(yuan: Decimal | None) -> Decimal | None:
+    return None if yuan is None else yuan / YUAN_PER["万元"]
+
+
+_ISSUES = ["项目编码", "项目名称", "实施单位", "编号", "类别", "问题", "事实", "涉及金额（万元）"]
+_ISSUES += ["违反规定", "佐证", "对应指标", "扣分", "原因", "建议", "责任单位", "整改时限", "严重"]
+
+
+def _issues(entries: Iterable[Entry]) -> list[list[Cell]]:
+    fields = ("no", "category", "title", "fact", "amount", "rule", "evidence", "indicator_names")
+    fields += ("lost", "cause", "advice", "responsible", "deadline", "severe")
+    return [
+        [*_who(entry), entry.result.subject.get("unit", ""), *(row.get(f, "") for f in fields)]
+        for entry in entries
+        if entry.result
+        for row in entry.result.tables.get("issues", [])
+    ]
+
+
+_ADJUSTED = ["项目编码", "项目名称", "指标编号", "三级指标", "计算得分", "调整后得分", "调整"]
+_ADJUSTED += ["理由", "依据", "批准人", "日期"]
+
+
+def _adjusted(entries: Iterable[Entry]) -> list[list[Cell]]:
+    rows: list[list[Cell]] = []
+    for entry in entries:
+        card = entry.result.score if entry.result else None
+        for score in card.indicators if card else ():
+            if change := score.adjustment:
+                row = [*_who(entry), score.code, score.level3, change.computed, change.adjusted]
+                row += [change.adjusted - change.computed, change.reason, change.basis]
+                rows.append([*row, change.approver, change.dated])
+    return rows
+
+
+_TROUBLE = ["项目编码", "项目名称", "性质", "位置", "说明", "处理"]
+
+
+def _trouble(entries: Iterable[Entry]) -> list[list[Cell]]:
+    rows: list[list[Cell]] = []
+    for entry in entries:
+        who, outcome = _who(entry), entry.outcome
+        if outcome.status in ("失败", "中断"):
+            place = outcome.failure.place if outcome.failure else ""
+            lines = outcome.failure.lines if outcome.failure else ("还没有运行",)
+            rows += [[*who, outcome.status, place, line, "改正后重新运行"] for line in lines]
+        rows += [[*who, "提示", "", note, ""] for note in outcome.notes]
+        for problem in sorted(entry.problems, key=lambda p: list(SEVERITY_NAMES).index(p.severity)):
+            place = "｜".join(part for part in (problem.sheet, problem.cell) if part)
+            kind = SEVERITY_NAMES[problem.severity]
+            rows.append([*who, kind, place, problem.what, problem.remedy])
+        rows += [[*who, "待补充", "", name, "请补充后重新运行"] for name in entry.missing]
+    return rows
+
+
+_REVIEW = ["类别", "性质", "指标或位置", "涉及项目", "情况", "处理"]
+
+
+def _reviewed(findings: Iterable[Finding]) -> list[list[Cell]]:
+    return [
+        [f.kind, SEVERITY_NAMES[f.severity], f.where, "\n".join(f.projects), f.what, f.remedy]
+        for f in findings
+    ]
+
+
+def _who(entry: Entry) -> list[Cell]:
+    return [entry.outcome.job.code, entry.outcome.job.name]
+
+
+class _Sheets:
+    """Sheets of one look: title, header row, frozen, filtered, A4 landscape, one page wide."""
+
+    def __init__(self, book: Any) -> None:
+        font = {"font_name": "宋体", "font_size": 10, "valign": "vcenter"}
+        cell = font | {"border": 1, "border_color": "#A6A6A6"}
+        self.book = book
+        self.title = book.add_format(
+            font | {"font_name": "黑体", "font_size": 16, "align": "center"}
+        )
+        self.head = book.add_format(
+            cell | {"bold": True, "bg_color": "#DDE6F0", "align": "center", "text_wrap": True}
+        )
+        self.text = book.add_format(cell | {"text_wrap": True, "num_format": "@"})
+        self.short = book.add_format(cell | {"align": "center", "num_format": "@"})
+        self.number = book.add_format(cell | {"num_format": "#,##0.00"})
+        self.count = book.add_format(cell | {"num_format": "0", "align": "center"})
+        self.none = book.add_format(font | {"font_color": "#7F7F7F"})
+
+    def add(
+        self,
+        name: str,
+        title: str,
+        headers: list[str],
+        rows: list[list[Cell]],
+        pinned: int = 1,
+    ) -> None:
+        sheet = self.book.add_worksheet(name)
+        last = len(headers) - 1
+        sheet.merge_range(0, 0, 0, last, title, self.title)
+        sheet.set_row(0, 30)
+        widths = [_width(header) / 2 + 3 for header in headers]
+        for column, header in enumerate(headers):
+            sheet.write_string(1, column, header, self.head)
+        sheet.set_row(1, 32)
+        for number, row in enumerate(rows, 2):
+            for column, value in enumerate([*row, *[None] * (len(headers) - len(row))]):
+                self._write(sheet, number, column, value)
+                longest = max((_width(line) for line in str(value or "").split("\n")), default=0)
+                widths[column] = max(widths[column], min(longest + 2, _WIDEST))
+        if not rows:
+            sheet.merge_range(2, 0, 2, last, "无", self.none)
+        for column, width in enumerate(widths):
+            sheet.set_column(column, column, width)
+        sheet.freeze_panes(2, pinned + 1 if pinned > 1 else 0)
+        sheet.autofilter(1, 0, max(len(rows) + 1, 2), last)
+        sheet.set_landscape()
+        sheet.set_paper(9)  # A4
+        sheet.fit_to_pages(1, 0)
+        sheet.repeat_rows(1)
+        sheet.set_margins(0.5, 0.5, 0.6, 0.6)
+        sheet.set_footer("&C第 &P 页，共 &N 页")
+
+    def _write(self, sheet: Any, row: int, column: int, value: Cell) -> None:
+        if value is None:
+            sheet.write_blank(row, column, None, self.text)
+        elif isinstance(value, Decimal):
+            sheet.write_number(row, column, float(value), self.number)
+        elif isinstance(value, int):
+            sheet.write_number(row, column, value, self.count)
+        else:
+            style = self.short if _width(value) <= 8 and "\n" not in value else self.text
+            sheet.write_string(row, column, value[:_TEXT_LIMIT], style)
+
+
+def _width(text: str) -> int:
+    """Columns that a text takes: two for each wide character."""
+    return sum(2 if ord(character) > 0x2E7F else 1 for character in text)
