@@ -16,7 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalkit.core.model import IndicatorScore
+from evalkit.core.model import IndicatorScore, Result
 from evalkit.core.numbers import fixed, plain
 from evalkit.core.paths import asset
 from evalkit.core.problem import Severity
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 SHORTEST = 30  # characters of a paragraph worth comparing
 SHORTEST_NAME = 4  # characters of a name worth looking for
+_LONGEST_NAME = 60
 _FRAME = 10  # fixed characters that mark a paragraph as the template's
-_ANY = ".*"
 _PARAMETER_SHEETS = ("指标", "分档")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _JINJA = re.compile(r"\{[{%#].*?[}%#]\}")
@@ -48,38 +48,49 @@ class Finding:
     remedy: str
 
 
+@dataclass(frozen=True)
+class _Report:
+    """One project's result and its report's paragraphs, each with whether a table holds it."""
+
+    title: str
+    result: Result
+    workflow: str
+    paragraphs: list[tuple[str, bool]]
+
+
 def review(entries: Sequence[Entry]) -> list[Finding]:
     """Compare the results and reports of a list; errors first."""
-    scored = [entry for entry in entries if entry.result]
-    reports = {entry.title: _paragraphs(path) for entry in scored if (path := _report(entry))}
+    reports = []
+    for entry in entries:
+        if entry.result:
+            path = entry.file("评价报告.docx")
+            paragraphs = _paragraphs(path) if path else []
+            workflow = entry.outcome.job.notebook.stem
+            reports.append(_Report(entry.title, entry.result, workflow, paragraphs))
     found = [
-        *_foreign_names(scored, reports),
-        *_yardsticks(scored),
-        *_like_facts(scored),
-        *_shared_text(scored, reports),
+        *_foreign_names(reports),
+        *_yardsticks(reports),
+        *_like_facts(reports),
+        *_shared_text(reports),
     ]
     return sorted(found, key=lambda finding: finding.severity != "error")
 
 
-def _report(entry: Entry) -> Path | None:
-    return entry.file("评价报告.docx")
-
-
-def _indicators(entries: Iterable[Entry]) -> Iterator[tuple[str, IndicatorScore]]:
-    for entry in entries:
-        card = entry.result.score if entry.result else None
+def _indicators(reports: Iterable[_Report]) -> Iterator[tuple[str, IndicatorScore]]:
+    for report in reports:
+        card = report.result.score
         for indicator in card.indicators if card else ():
-            yield entry.title, indicator
+            yield report.title, indicator
 
 
 def _name(indicator: IndicatorScore) -> str:
     return f"{indicator.level1}／{indicator.level2}／{indicator.level3}"
 
 
-def _yardsticks(entries: Sequence[Entry]) -> Iterator[Finding]:
+def _yardsticks(reports: Sequence[_Report]) -> Iterator[Finding]:
     """The same third-level indicator with different rule, points or thresholds."""
     same: dict[str, list[tuple[str, IndicatorScore]]] = defaultdict(list)
-    for title, indicator in _indicators(entries):
+    for title, indicator in _indicators(reports):
         same[_name(indicator)].append((title, indicator))
     for name, group in same.items():
         for aspect, value_of in (
@@ -111,19 +122,23 @@ def _parameters(indicator: IndicatorScore) -> str:
         f"{entry.name} {entry.raw or entry.value}"
         for entry in indicator.trace.inputs
         if entry.cell.split("!")[0] in _PARAMETER_SHEETS
-        and not entry.name.startswith(("实际", "分值"))
+        and not entry.name.startswith(("实际", "分值", "计分规则"))
         and not _DATE.fullmatch(entry.value)
     ]
     return "，".join(named)
 
 
-def _like_facts(entries: Sequence[Entry]) -> Iterator[Finding]:
-    """The same indicator, rule, target and actual value with different shares of the points."""
+def _like_facts(reports: Sequence[_Report]) -> Iterator[Finding]:
+    """The same indicator, rule, target and actual value with different shares of the points.
+
+    Where evaluation points were judged, the facts are which points are met and how far.
+    """
     alike: dict[tuple[str, ...], list[tuple[str, IndicatorScore]]] = defaultdict(list)
-    for title, i in _indicators(entries):
+    for title, i in _indicators(reports):
         if i.actual and i.score is not None and i.points:
-            alike[_name(i), i.trace.rule, i.target, i.actual].append((title, i))
-    for (name, _, target, actual), group in alike.items():
+            judged = "；".join(f"{e.text}{e.met}" for e in i.elements)
+            alike[_name(i), i.trace.rule, i.target, i.actual, judged].append((title, i))
+    for (name, _, target, actual, _), group in alike.items():
         by_rate: dict[str, list[str]] = defaultdict(list)
         for title, i in group:
             rate = fixed(Fraction(i.score or Decimal(0)) / Fraction(i.points) * 100)
@@ -134,7 +149,8 @@ def _like_facts(entries: Sequence[Entry]) -> Iterator[Finding]:
                 "warning",
                 name,
                 tuple(title for title, _ in group),
-                f"目标值“{target}”、完成情况“{actual}”相同而得分率不同：{_listed(by_rate)}",
+                (f"目标值“{target}”、" if target else "")
+                + f"完成情况“{actual}”相同而得分率不同：{_listed(by_rate)}",
                 "请核对扣分理由，统一尺度或说明差别",
             )
 
@@ -159,20 +175,18 @@ def _normal(text: str) -> str:
     return re.sub(r"\W", "", unicodedata.normalize("NFKC", text))
 
 
-def _shared_text(
-    entries: Sequence[Entry], reports: dict[str, list[tuple[str, bool]]]
-) -> Iterator[Finding]:
+def _shared_text(reports: Sequence[_Report]) -> Iterator[Finding]:
     """Paragraphs that some reports share although neither template nor traces wrote them."""
     holders: dict[str, list[str]] = defaultdict(list)
     originals: dict[str, str] = {}
-    for entry in entries:
-        own = _generated(entry)
-        for text in {t for t, in_table in reports.get(entry.title, []) if not in_table}:
+    for report in reports:
+        own = _generated(report)
+        for text in {text for text, in_table in report.paragraphs if not in_table}:
             key = _normal(text)
-            if len(key) >= SHORTEST and not any(pattern.search(key) for pattern in own):
+            if len(key) >= SHORTEST and not any(_carries(key, frame) for frame in own):
                 originals.setdefault(key, text)
-                if entry.title not in holders[key]:
-                    holders[key].append(entry.title)
+                if report.title not in holders[key]:
+                    holders[key].append(report.title)
     for key, titles in holders.items():
         if len(titles) < 2 or (len(titles) == len(reports) and len(reports) > 2):
             continue  # what every report of a list says is a standing phrase
@@ -186,84 +200,85 @@ def _shared_text(
         )
 
 
-def _generated(entry: Entry) -> list[re.Pattern[str]]:
+def _carries(text: str, frame: tuple[str, ...]) -> bool:
+    """True if the parts of a frame stand in the text, in order."""
+    start = 0
+    for part in frame:
+        found = text.find(part, start)
+        if found < 0:
+            return False
+        start = found + len(part)
+    return True
+
+
+def _generated(report: _Report) -> set[tuple[str, ...]]:
     """What marks a paragraph as written by the template or from a score's trace."""
-    assert entry.result is not None
-    frames = _frames(asset("templates", f"{entry.outcome.job.notebook.stem}.docx"))
-    card = entry.result.score
+    card = report.result.score
     traced = {
-        _normal(text)
+        (_normal(text),)
         for i in (card.indicators if card else ())
-        for text in (i.trace.measured, i.standard, i.finding, i.reason)
+        for text in (i.trace.measured, i.standard, i.finding, i.reason, str(i.trace.basis))
     }
-    return [*frames, *(re.compile(re.escape(text)) for text in traced if len(text) >= _FRAME)]
+    frames = traced | _frames(asset("templates", f"{report.workflow}.docx"))
+    return {frame for frame in frames if sum(map(len, frame)) >= _FRAME}
 
 
-def _frames(template: Path) -> list[re.Pattern[str]]:
-    """The fixed words of each template paragraph, with anything where a value goes."""
+def _frames(template: Path) -> set[tuple[str, ...]]:
+    """The fixed words of each template paragraph, between the places where values go."""
     if not template.is_file():
-        return []
-    patterns = []
-    for text, _ in _paragraphs(template):
-        fixed_parts = [re.escape(_normal(part)) for part in _JINJA.split(text)]
-        if sum(map(len, fixed_parts)) >= _FRAME:
-            patterns.append(re.compile(_ANY.join(fixed_parts)))
-    return patterns
+        return set()
+    texts = [text for text, _ in _paragraphs(template)]
+    return {tuple(filter(None, map(_normal, _JINJA.split(text)))) for text in texts}
 
 
-def _foreign_names(
-    entries: Sequence[Entry], reports: dict[str, list[tuple[str, bool]]]
-) -> Iterator[Finding]:
+def _foreign_names(reports: Sequence[_Report]) -> Iterator[Finding]:
     """串名: the name of another project or its unit in a report.
 
     Names are matched longest first, so a unit whose name contains another's is itself only. A
     name that the project's own forms carry (client, department, provider of evidence, unit that
     is to mend a problem) is no foreign name.
     """
-    theirs: dict[str, list[str]] = defaultdict(list)
-    for entry in entries:
-        for name in _titles(entry):
-            theirs[name].append(entry.title)
-    for entry in entries:
-        own = _own(entry)
-        names = sorted({*theirs, *own}, key=len, reverse=True)
-        if not names or entry.title not in reports:
+    owners: dict[str, str] = {}
+    for report in reports:
+        for name in _titles(report.result):
+            owners.setdefault(name, report.title)
+    for report in reports:
+        own = _own(report.result)
+        names = sorted({*owners, *own}, key=len, reverse=True)
+        if not names:
             continue
         pattern = re.compile("|".join(map(re.escape, names)))
         hits: dict[str, str] = {}
-        for text, _ in reports[entry.title]:
+        for text, _ in report.paragraphs:
             for match in pattern.finditer(text):
                 if match[0] not in own:
                     start = max(match.start() - 15, 0)
                     hits.setdefault(match[0], text[start : match.end() + 15])
         for name, context in hits.items():
-            owner = next(title for title in theirs[name] if title != entry.title)
             yield Finding(
                 "串名",
                 "error",
                 f"……{context}……",
-                (entry.title, owner),
+                (report.title, owners[name]),
                 f"报告中出现了别的项目的名称或单位“{name}”",
                 "请改正；确需提及的，请写入该项目底稿的单位或佐证栏",
             )
 
 
-def _titles(entry: Entry) -> set[str]:
+def _titles(result: Result) -> set[str]:
     """Names that belong to a project: its name and its implementing units."""
-    assert entry.result is not None
-    units = _SPLIT.split(entry.result.subject.get("unit", ""))
-    names = {entry.result.name, *(unit.strip() for unit in units)}
+    units = _SPLIT.split(result.subject.get("unit", ""))
+    names = {result.name, *(unit.strip() for unit in units)}
     return {name for name in names if len(name) >= SHORTEST_NAME}
 
 
-def _own(entry: Entry) -> set[str]:
+def _own(result: Result) -> set[str]:
     """Names that may stand in a project's report: all that its forms carry as names."""
-    assert entry.result is not None
-    values = [*entry.result.subject.values(), entry.result.name]
+    values = [*result.subject.values(), result.name]
     for table, column in _NAMING.items():
-        values += [row.get(column, "") for row in entry.result.tables.get(table, [])]
+        values += [row.get(column, "") for row in result.tables.get(table, [])]
     names = {part.strip() for value in values for part in (value, *_SPLIT.split(value))}
-    return {name for name in names if SHORTEST_NAME <= len(name) <= SHORTEST * 2}
+    return {name for name in names if SHORTEST_NAME <= len(name) <= _LONGEST_NAME}
 
 
 def _short(text: str, limit: int) -> str:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, Any, cast
 
 import nbformat
 import papermill
@@ -31,6 +31,7 @@ from papermill.models import Parameter as PapermillParameter
 from papermill.translators import PythonTranslator, papermill_translators
 
 from evalkit.batch.jobs import declared
+from evalkit.batch.outcome import Failure, Kind
 
 NAME = "evalkit"  # our key in papermill's registries; nobody else's run is touched
 START_TIMEOUT = 60  # seconds for a kernel to come up
@@ -41,29 +42,6 @@ _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())
 _log.propagate = False
-
-Kind = Literal["refused", "exception", "timeout", "kernel", "figure", "stopped", "internal"]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a project failed. `cell` is the number in ``In [n]``; `lines` are whole sentences."""
-
-    kind: Kind
-    lines: tuple[str, ...]
-    heading: str = ""
-    cell: int | None = None
-
-    @property
-    def place(self) -> str:
-        """Where, as ``“三、评分”代码格 [4]``; empty if no cell is to blame."""
-        if self.cell is None:
-            return ""
-        return f"“{self.heading}”代码格 [{self.cell}]" if self.heading else f"代码格 [{self.cell}]"
-
-    def __str__(self) -> str:
-        reason = "；".join(self.lines)
-        return f"{self.place}：{reason}" if self.place else reason
 
 
 @dataclass
@@ -176,7 +154,8 @@ class Run:
         return self._at(last, "internal", f"运行失败，{type(error).__name__}：{error}")
 
     def _stderr_tail(self) -> str:
-        assert self.stderr is not None
+        if self.stderr is None:
+            return ""
         self.stderr.seek(0)
         text = self.stderr.read().decode("utf-8", "replace")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -201,7 +180,8 @@ class Run:
             if self.started and self.failure.kind != "figure":
                 state = self.node.cells[self.started[-1]].metadata.papermill
                 state["status"], state["exception"] = "failed", True
-            note = nbformat.v4.new_markdown_cell(f"**运行未完成。** {_fenced(str(self.failure))}")
+            text = f"**运行未完成。** {_fenced(str(self.failure))}"
+            note = nbformat.v4.new_markdown_cell(text)  # type: ignore[no-untyped-call]
             note.metadata["tags"] = ["papermill-error-cell-tag"]  # dropped when run again
             self.node.cells.insert(0, note)
 

@@ -9,7 +9,7 @@ import io
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -110,10 +110,11 @@ def read_list(path: Path) -> list[Job]:
 def declared(source: str) -> dict[str, Parameter]:
     """The parameters a `parameters` cell assigns, read without running it.
 
-    >>> [(p.name, p.kind, p.default) for p in declared("stage = '初稿'\\ntop: int = 5").values()]
+    >>> [(p.name, p.kind, p.default) for p in declared("stage = '初稿'; top: int = 5").values()]
     [('stage', 'str', '初稿'), ('top', 'int', 5)]
     """
     found: dict[str, Parameter] = {}
+    targets: Sequence[ast.expr]
     for node in ast.parse(source).body:
         if isinstance(node, ast.AnnAssign):
             targets, annotation = [node.target], ast.unparse(node.annotation)

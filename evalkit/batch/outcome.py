@@ -4,14 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from evalkit.batch.jobs import Job
 
-if TYPE_CHECKING:
-    from evalkit.batch.engine import Failure
-
 Status = Literal["完成", "未变化", "失败", "中断", "未选"]
+
+
+Kind = Literal["refused", "exception", "timeout", "kernel", "figure", "stopped", "internal"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a project failed. `cell` is the number in ``In [n]``; `lines` are whole sentences."""
+
+    kind: Kind
+    lines: tuple[str, ...]
+    heading: str = ""
+    cell: int | None = None
+
+    @property
+    def place(self) -> str:
+        """Where, as ``“三、评分”代码格 [4]``; empty if no cell is to blame."""
+        if self.cell is None:
+            return ""
+        return f"“{self.heading}”代码格 [{self.cell}]" if self.heading else f"代码格 [{self.cell}]"
+
+    def __str__(self) -> str:
+        reason = "；".join(self.lines)
+        return f"{self.place}：{reason}" if self.place else reason
 
 
 @dataclass(frozen=True)
@@ -26,11 +47,6 @@ class Outcome:
     notes: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     headline: str = ""  # e.g. 88.50 分 良
-
-    @property
-    def good(self) -> bool:
-        """True if the files in its folder are those of the present inputs."""
-        return self.status in ("完成", "未变化")
 
 
 @dataclass(frozen=True)

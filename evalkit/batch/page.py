@@ -7,26 +7,26 @@ import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from evalkit.batch.consistency import review
+from evalkit.batch.consistency import Finding
 from evalkit.batch.jobs import Job
+from evalkit.batch.outcome import Failure
 from evalkit.batch.summary import PAPERS, REPORT, Entry, computed_total
 from evalkit.core.numbers import fixed, wan
 from evalkit.core.problem import SEVERITY_NAMES
 from evalkit.core.store import write_bytes
 
-if TYPE_CHECKING:
-    from evalkit.batch.engine import Failure
+_TAGS = "a abbr b blockquote br caption code dd del div dl dt em h1 h2 h3 h4 h5 h6 hr i img kbd li"
+_TAGS += " ol p pre s small span strong sub sup table tbody td tfoot th thead tr u ul"
+_DROPPED = re.compile(r"<(style|script)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 
-_REMOTE = re.compile(r"""\s(?:src|href|data|poster|srcset)\s*=\s*(["'])\s*(?:\w+:)?//.*?\1""", re.I)
 
-
-def write_index(path: Path, entries: Sequence[Entry]) -> Path:
+def write_index(path: Path, entries: Sequence[Entry], findings: Sequence[Finding]) -> Path:
     """Write the list's front page; returns the path really written."""
     failed = [e.outcome for e in entries if e.outcome.status in ("失败", "中断")]
     page = _environment().get_template("index.html.j2")
@@ -34,7 +34,7 @@ def write_index(path: Path, entries: Sequence[Entry]) -> Path:
     html = page.render(
         rows=[_row(number, entry, path.parent) for number, entry in enumerate(entries, 1)],
         failed=failed,
-        findings=review(entries),
+        findings=findings,
         entries=[e for e in entries if e.result],
         severity=SEVERITY_NAMES,
         script=Markup(script),  # noqa: S704 our own file, no data in it
@@ -50,18 +50,35 @@ def write_notebook(folder: Path, job: Job, node: Any, failure: Failure | None) -
 
     text = nbformat.writes(node)  # type: ignore[no-untyped-call]
     write_bytes(folder / job.notebook.name, (text + "\n").encode("utf-8"))
-    exporter = HTMLExporter(template_name="basic", sanitize_html=True)
+    exporter = HTMLExporter(template_name="basic", sanitize_html=True)  # type: ignore[no-untyped-call]
+    exporter.register_filter("clean_html", _clean)  # type: ignore[no-untyped-call]
     body, _ = exporter.from_notebook_node(node)
-    html = (
-        _environment()
-        .get_template("notebook.html.j2")
-        .render(
-            job=job,
-            failure=failure,
-            body=Markup(_REMOTE.sub("", body)),  # noqa: S704 sanitised
-        )
-    )
+    page = _environment().get_template("notebook.html.j2")
+    html = page.render(job=job, failure=failure, body=Markup(body))  # noqa: S704 sanitised
     write_bytes(folder / f"{job.notebook.stem}.html", html.encode("utf-8"))
+
+
+def _clean(html: str | bytes) -> str:
+    """HTML from markdown and outputs with nothing that runs, styles, or leaves this file."""
+    import bleach  # type: ignore[import-untyped]
+
+    text = html.decode() if isinstance(html, bytes) else str(html)
+    cleaned: str = bleach.clean(
+        _DROPPED.sub("", text),
+        tags=_TAGS.split(),
+        attributes=_allowed,
+        protocols=["data"],
+        strip=True,
+    )
+    return cleaned
+
+
+def _allowed(tag: str, name: str, value: str) -> bool:
+    if name in ("class", "id", "colspan", "rowspan", "alt"):
+        return True
+    if tag == "img":
+        return name == "src" and value.startswith("data:image/")
+    return tag == "a" and name == "href" and value.startswith("#")
 
 
 def _environment() -> Environment:

@@ -7,8 +7,15 @@ from typing import Protocol
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-from rich.progress import TaskID, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from evalkit.batch.jobs import Job
 from evalkit.batch.outcome import BatchOutcome, Outcome
@@ -113,7 +120,7 @@ class Live:
 
 def closing(batch: BatchOutcome) -> list[str]:
     """The last lines: counts, each failure with cell and reason, where the results are."""
-    counts = {status: 0 for status in ("完成", "未变化", "失败", "中断", "未选")}
+    counts = dict.fromkeys(("完成", "未变化", "失败", "中断", "未选"), 0)
     for outcome in batch.outcomes:
         counts[outcome.status] += 1
     lines = ["，".join(f"{status} {n} 个" for status, n in counts.items() if n)]

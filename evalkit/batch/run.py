@@ -10,17 +10,21 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evalkit.batch import manifest as record
-from evalkit.batch.engine import Failure, Run
+from evalkit.batch.consistency import review
 from evalkit.batch.jobs import Job, notebook_parameters, read_list
-from evalkit.batch.outcome import BatchOutcome, Outcome
+from evalkit.batch.outcome import BatchOutcome, Failure, Outcome
 from evalkit.batch.page import write_index, write_notebook
 from evalkit.batch.progress import Reporter, choose
 from evalkit.batch.summary import collect, headline, write_summary
 from evalkit.core.paths import asset
 from evalkit.core.problem import EvalkitError, Problem
 from evalkit.core.store import digest, safe_name
+
+if TYPE_CHECKING:
+    from evalkit.batch.engine import Run
 
 MOST_AT_ONCE = 4
 
@@ -53,12 +57,13 @@ def run_batch(
     done = batch.run(wanted, min(MOST_AT_ONCE, os.cpu_count() or 1) if jobs is None else jobs)
     outcomes = tuple(done.get(job.code) or batch.left_out(job) for job in listed)
     entries = collect(outcomes)
+    findings = review(entries)
     result = BatchOutcome(
         batch.out,
         outcomes,
         time.monotonic() - begun,
-        write_summary(batch.out / "summary.xlsx", entries),
-        write_index(batch.out / "index.html", entries),
+        write_summary(batch.out / "summary.xlsx", entries, findings),
+        write_index(batch.out / "index.html", entries, findings),
     )
     batch.reporter.end(result)
     return result
@@ -228,6 +233,8 @@ class _Batch:
         return Outcome(job, folder, "未变化", 0, None, notes, outputs, headline(folder))
 
     def _execute(self, job: Job, folder: Path) -> Run:
+        from evalkit.batch.engine import Run  # two seconds, spared where nothing runs
+
         run = Run(
             job.notebook,
             job.injected(folder),

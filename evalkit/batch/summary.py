@@ -11,17 +11,71 @@ from typing import Any
 
 import xlsxwriter
 
-from evalkit.batch.consistency import Finding, review
+from evalkit.batch.consistency import Finding
 from evalkit.batch.outcome import Outcome
 from evalkit.core import result_file
 from evalkit.core.model import Result
-from evalkit.core.numbers import YUAN_PER, fixed
+from evalkit.core.numbers import YUAN_PER, fixed, to_decimal
 from evalkit.core.problem import SEVERITY_NAMES, EvalkitError, Problem
 from evalkit.core.store import write_atomic
 
 REPORT, PAPERS, CHECKS = "评价报告.docx", "底稿.xlsx", "checks.json"
-_WIDEST = 60  # characters of a column
 _TEXT_LIMIT = 32_767  # characters of an Excel cell
+
+_TOTALS = ["序号", "项目编码", "项目名称", "实施单位", "评价年度", "全年预算（万元）"]
+_TOTALS += [
+    "支出（万元）",
+    "预算执行率（%）",
+    "总分",
+    "调分前总分",
+    "得分率（%）",
+    "等级",
+    "报告状态",
+]
+_TOTALS += ["调分项数", "问题数", "警告数", "待补充", "运行情况"]
+_ISSUES = ["项目编码", "项目名称", "编号", "类别", "问题", "事实", "涉及金额（万元）", "违反规定"]
+_ISSUES += ["佐证", "对应指标", "扣分", "原因", "建议", "责任单位", "整改时限", "严重"]
+_ADJUSTED = ["项目编码", "项目名称", "指标编号", "三级指标", "计算得分", "调整后得分", "调整"]
+_ADJUSTED += ["理由", "依据", "批准人", "日期"]
+_TROUBLE = ["项目编码", "项目名称", "性质", "位置", "说明", "处理"]
+_REVIEW = ["类别", "性质", "指标或位置", "涉及项目", "情况", "处理"]
+_WIDTHS = {  # in characters; each sheet prints legibly on one A4 page across
+    "序号": 5,
+    "项目编码": 17,
+    "项目名称": 22,
+    "实施单位": 20,
+    "全年预算（万元）": 11,
+    "支出（万元）": 11,
+    "总分": 9,
+    "等级": 6,
+    "编号": 6,
+    "问题": 18,
+    "事实": 30,
+    "违反规定": 22,
+    "佐证": 9,
+    "对应指标": 14,
+    "扣分": 7,
+    "原因": 18,
+    "建议": 24,
+    "责任单位": 14,
+    "整改时限": 15,
+    "严重": 6,
+    "三级指标": 18,
+    "理由": 40,
+    "依据": 28,
+    "批准人": 12,
+    "日期": 14,
+    "位置": 20,
+    "说明": 60,
+    "处理": 34,
+    "指标或位置": 28,
+    "涉及项目": 40,
+    "情况": 56,
+}
+_WIDTH = 8
+_WIDE = 0x2000  # from this character on, two places
+_LINE, _TALLEST = 13, 409  # points
+_SHORT = 5  # characters of a text that is centred
 
 Cell = str | Decimal | int | None
 
@@ -98,7 +152,7 @@ def computed_total(result: Result) -> Decimal | None:
     return card.total - gained if changes else None
 
 
-def write_summary(path: Path, entries: Sequence[Entry]) -> Path:
+def write_summary(path: Path, entries: Sequence[Entry], findings: Sequence[Finding]) -> Path:
     """Write 汇总, 问题清单, 调分, 失败与警告 and 一致性复核; returns the path really written."""
 
     def write(stream: Any) -> None:
@@ -106,11 +160,11 @@ def write_summary(path: Path, entries: Sequence[Entry]) -> Path:
         with xlsxwriter.Workbook(stream, options) as book:
             book.set_properties({"title": "绩效评价结果汇总"})
             sheets = _Sheets(book)
-            sheets.add("汇总", "绩效评价结果汇总表", *_totals(entries), pinned=2)
+            sheets.add("汇总", "绩效评价结果汇总表", *_totals(entries), pinned=3)
             sheets.add("问题清单", "评价发现问题清单", _ISSUES, _issues(entries))
             sheets.add("调分", "调分情况表", _ADJUSTED, _adjusted(entries))
             sheets.add("失败与警告", "运行失败与核对警告", _TROUBLE, _trouble(entries))
-            sheets.add("一致性复核", "一致性复核表", _REVIEW, _reviewed(review(entries)))
+            sheets.add("一致性复核", "一致性复核表", _REVIEW, _reviewed(findings))
 
     return write_atomic(path, write)
 
@@ -118,62 +172,73 @@ def write_summary(path: Path, entries: Sequence[Entry]) -> Path:
 def _totals(entries: Sequence[Entry]) -> tuple[list[str], list[list[Cell]]]:
     cards = [e.result.score for e in entries if e.result and e.result.score]
     levels = list(dict.fromkeys(g.level1 for card in cards for g in card.level1()))
-    headers = ["序号", "项目编码", "项目名称", "实施单位", "主管部门", "评价年度"]
-    headers += ["全年预算（万元）", "支出（万元）", "预算执行率（%）"]
-    headers += ["总分", "调分前总分", "得分率（%）", "等级", "报告状态"]
-    headers += ["调分项数", "发现问题数", "核对警告数", "待补充数", "运行情况"]
-    headers += [h for level in levels for h in (f"{level}得分", f"{level}得分率（%）")]
-    rows: list[list[Cell]] = []
-    for number, entry in enumerate(entries, 1):
-        job, result = entry.outcome.job, entry.result
-        row: list[Cell] = [number, job.code, job.name]
-        if result is None:
-            row += [None] * 15 + [entry.outcome.status]
-            rows.append(row)
-            continue
-        subject, values, card = result.subject, result.values, result.score
-        row += [subject.get(key, "") for key in ("unit", "department", "year")]
-        row += [_wan(values.get("funds.budget")), _wan(values.get("funds.spent"))]
-        row += [values.get("funds.budget_execution_rate")]
-        if card is None:
-            row += [None] * 3 + [""]
-        else:
-            total = card.total
-            row += [total, computed_total(result), card.rate, card.grade]
-            if total is None:
-                row[-4], row[-1] = f"暂计 {fixed(card.low)}–{fixed(card.high)}", "—"
-        adjusted = sum(bool(i.adjustment) for i in card.indicators) if card else 0
-        row += [result.stage, adjusted, len(result.tables.get("issues", []))]
-        row += [len(entry.warnings), len(entry.missing), entry.outcome.status]
-        groups = {g.level1: g for g in card.level1()} if card else {}
-        for level in levels:
-            group = groups.get(level)
-            row += [group.score, group.rate] if group else [None, None]
-        rows.append(row)
-    return headers, rows
+    rows: list[dict[str, Cell]] = [
+        {
+            "序号": number,
+            "项目编码": entry.outcome.job.code,
+            "项目名称": entry.outcome.job.name,
+            "运行情况": entry.outcome.status,
+            **_found(entry),
+        }
+        for number, entry in enumerate(entries, 1)
+    ]
+    headers = [*_TOTALS, *(f"{level}得分" for level in levels)]
+    return headers, [[row.get(header) for header in headers] for row in rows]
+
+
+def _found(entry: Entry) -> dict[str, Cell]:
+    result = entry.result
+    if result is None:
+        return {}
+    card = result.score
+    row: dict[str, Cell] = {
+        "实施单位": result.subject.get("unit", ""),
+        "评价年度": result.subject.get("year", ""),
+        "全年预算（万元）": _wan(result.values.get("funds.budget")),
+        "支出（万元）": _wan(result.values.get("funds.spent")),
+        "预算执行率（%）": result.values.get("funds.budget_execution_rate"),
+        "报告状态": result.stage,
+        "问题数": len(result.tables.get("issues", [])),
+        "警告数": len(entry.warnings),
+        "待补充": len(entry.missing),
+    }
+    if card is None:
+        return row
+    tentative = f"暂计 {fixed(card.low)}–{fixed(card.high)}"
+    row |= {f"{group.level1}得分": group.score for group in card.level1()}
+    return row | {
+        "总分": tentative if card.total is None else card.total,
+        "调分前总分": computed_total(result),
+        "得分率（%）": card.rate,
+        "等级": card.grade or "—",
+        "调分项数": sum(bool(indicator.adjustment) for indicator in card.indicators),
+    }
 
 
 def _wan(yuan: Decimal | None) -> Decimal | None:
     return None if yuan is None else yuan / YUAN_PER["万元"]
 
 
-_ISSUES = ["项目编码", "项目名称", "实施单位", "编号", "类别", "问题", "事实", "涉及金额（万元）"]
-_ISSUES += ["违反规定", "佐证", "对应指标", "扣分", "原因", "建议", "责任单位", "整改时限", "严重"]
-
-
 def _issues(entries: Iterable[Entry]) -> list[list[Cell]]:
-    fields = ("no", "category", "title", "fact", "amount", "rule", "evidence", "indicator_names")
-    fields += ("lost", "cause", "advice", "responsible", "deadline", "severe")
-    return [
-        [*_who(entry), entry.result.subject.get("unit", ""), *(row.get(f, "") for f in fields)]
-        for entry in entries
-        if entry.result
-        for row in entry.result.tables.get("issues", [])
-    ]
+    fields = ["no", "category", "title", "fact", "amount", "rule", "evidence", "indicator_names"]
+    fields += ["lost", "cause", "advice", "responsible", "deadline", "severe"]
+    numbers = ("amount", "lost")
+    rows: list[list[Cell]] = []
+    for entry in entries:
+        if entry.result is None:
+            continue
+        for issue in entry.result.tables.get("issues", []):
+            texts = {name: issue.get(name, "") for name in fields}
+            cells = [_number(texts[n]) if n in numbers else texts[n] for n in fields]
+            rows.append([*_who(entry), *cells])
+    return rows
 
 
-_ADJUSTED = ["项目编码", "项目名称", "指标编号", "三级指标", "计算得分", "调整后得分", "调整"]
-_ADJUSTED += ["理由", "依据", "批准人", "日期"]
+def _number(text: str) -> Cell:
+    try:
+        return to_decimal(text)
+    except ValueError:
+        return text
 
 
 def _adjusted(entries: Iterable[Entry]) -> list[list[Cell]]:
@@ -186,9 +251,6 @@ def _adjusted(entries: Iterable[Entry]) -> list[list[Cell]]:
                 row += [change.adjusted - change.computed, change.reason, change.basis]
                 rows.append([*row, change.approver, change.dated])
     return rows
-
-
-_TROUBLE = ["项目编码", "项目名称", "性质", "位置", "说明", "处理"]
 
 
 def _trouble(entries: Iterable[Entry]) -> list[list[Cell]]:
@@ -206,9 +268,6 @@ def _trouble(entries: Iterable[Entry]) -> list[list[Cell]]:
             rows.append([*who, kind, place, problem.what, problem.remedy])
         rows += [[*who, "待补充", "", name, "请补充后重新运行"] for name in entry.missing]
     return rows
-
-
-_REVIEW = ["类别", "性质", "指标或位置", "涉及项目", "情况", "处理"]
 
 
 def _reviewed(findings: Iterable[Finding]) -> list[list[Cell]]:
@@ -247,26 +306,25 @@ class _Sheets:
         title: str,
         headers: list[str],
         rows: list[list[Cell]],
-        pinned: int = 1,
+        pinned: int = 0,
     ) -> None:
         sheet = self.book.add_worksheet(name)
         last = len(headers) - 1
         sheet.merge_range(0, 0, 0, last, title, self.title)
         sheet.set_row(0, 30)
-        widths = [_width(header) / 2 + 3 for header in headers]
         for column, header in enumerate(headers):
             sheet.write_string(1, column, header, self.head)
+            sheet.set_column(column, column, _width(header))
         sheet.set_row(1, 32)
         for number, row in enumerate(rows, 2):
-            for column, value in enumerate([*row, *[None] * (len(headers) - len(row))]):
+            lines = [_lines(value, _width(h)) for value, h in zip(row, headers, strict=True)]
+            sheet.set_row(number, min(_LINE * max(lines) + 4, _TALLEST))
+            for column, value in enumerate(row):
                 self._write(sheet, number, column, value)
-                longest = max((_width(line) for line in str(value or "").split("\n")), default=0)
-                widths[column] = max(widths[column], min(longest + 2, _WIDEST))
         if not rows:
             sheet.merge_range(2, 0, 2, last, "无", self.none)
-        for column, width in enumerate(widths):
-            sheet.set_column(column, column, width)
-        sheet.freeze_panes(2, pinned + 1 if pinned > 1 else 0)
+        sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{len(rows) + 2}"})
+        sheet.freeze_panes(2, pinned)
         sheet.autofilter(1, 0, max(len(rows) + 1, 2), last)
         sheet.set_landscape()
         sheet.set_paper(9)  # A4
@@ -283,10 +341,17 @@ class _Sheets:
         elif isinstance(value, int):
             sheet.write_number(row, column, value, self.count)
         else:
-            style = self.short if _width(value) <= 8 and "\n" not in value else self.text
+            style = self.short if len(value) <= _SHORT else self.text
             sheet.write_string(row, column, value[:_TEXT_LIMIT], style)
 
 
-def _width(text: str) -> int:
-    """Columns that a text takes: two for each wide character."""
-    return sum(2 if ord(character) > 0x2E7F else 1 for character in text)
+def _width(header: str) -> int:
+    return _WIDTHS.get(header, _WIDTH)
+
+
+def _lines(value: Cell, width: int) -> int:
+    """Lines that a text fills in a column; a wide character takes two places."""
+    if not isinstance(value, str):
+        return 1
+    places = [sum(2 if ord(c) > _WIDE else 1 for c in line) for line in value.split("\n")]
+    return sum(max(-(-p // (width - 1)), 1) for p in places)

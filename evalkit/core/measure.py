@@ -7,7 +7,7 @@ from datetime import date
 
 from evalkit.core.expr import Term
 from evalkit.core.model import Datum, Input
-from evalkit.core.numbers import plain
+from evalkit.core.numbers import chinese_date, plain
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def direct(datum: Datum, name: str = "实际完成值") -> Measure:
         return Measure(
             Term.of(datum.value),
             (input_of(name, datum),),
-            datum.raw,
+            datum.raw if datum.precision else chinese_date(datum.value),
             day=datum.value,
             month_only=datum.precision != "",
         )

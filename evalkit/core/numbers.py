@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 from fractions import Fraction
 from typing import Literal
@@ -49,6 +50,15 @@ def round_to(value: Decimal | Fraction | int, digits: int, mode: Rounding = "hal
     with localcontext() as context:
         context.prec = 60
         return Decimal(signed).scaleb(-digits)
+
+
+def chinese_date(day: date) -> str:
+    """A date without padded zeros (GB/T 9704-2012).
+
+    >>> chinese_date(date(2025, 6, 30))
+    '2025年6月30日'
+    """
+    return f"{day.year}年{day.month}月{day.day}日"
 
 
 def plain(value: Decimal) -> str:

@@ -17,6 +17,9 @@ from evalkit.core.problem import EvalkitError, Problem
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _RESERVED = {"CON", "PRN", "AUX", "NUL"} | {f"{d}{i}" for d in ("COM", "LPT") for i in range(1, 10)}
 _NAME_BYTES = 120
+_UMASK = os.umask(0)  # there is no other way to ask
+os.umask(_UMASK)
+_MODE = 0o666 & ~_UMASK
 
 
 def safe_name(text: str, fallback: str = "未命名") -> str:
@@ -67,6 +70,7 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> Path:
     try:
         with os.fdopen(handle, "wb") as stream:
             write(stream)
+        os.chmod(temporary, _MODE)  # mkstemp's files are its owner's alone; outputs are shared
         try:
             os.replace(temporary, path)
         except PermissionError:

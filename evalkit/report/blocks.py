@@ -36,7 +36,7 @@ Align = Literal["left", "center", "right"]
 _CELL_DXA = 136  # left and right cell margins together
 _CHARACTER_DXA = 210  # width of a Chinese character at 10.5 pt
 _GROUP_LINES = 22  # what is surely less than a landscape page: a longer group is opened anew
-_SHORT_ROW_LINES = 10  # rows up to this height may not break across pages
+_SHORT_ROW_LINES = 6  # rows up to this height may not break across pages
 _SMALL_TABLE_LINES = 14  # tables up to this height stay on one page
 _PICTURE_LIMIT_DXA = 8200  # height left on a page beside a caption
 

@@ -26,9 +26,9 @@ def values(source: Source, survey: Survey | None) -> dict[str, Decimal]:
     rows = [r for r in source.tables["funds"] if not annual or r["year"].number == year]
     found: dict[str, Decimal] = {}
     for field in _MONEY:
-        known = [n for r in rows if (n := r[field].number) is not None]
-        if known:
-            found[f"funds.{field}"] = sum(known, Decimal(0))
+        amount = _sum([r[field].number for r in rows])
+        if amount is not None:
+            found[f"funds.{field}"] = amount
     for key, part, whole in (
         ("funds.arrival_rate", "arrived", "budget"),
         ("funds.execution_rate", "spent", "arrived"),
@@ -60,6 +60,12 @@ def values(source: Source, survey: Survey | None) -> dict[str, Decimal]:
     return found
 
 
+def _sum(numbers: list[Decimal | None]) -> Decimal | None:
+    """The sum, or None where a part is missing: half a sum is no sum."""
+    known = [n for n in numbers if n is not None]
+    return sum(known, Decimal(0)) if known and len(known) == len(numbers) else None
+
+
 def _coverage(source: Source, part: str, whole: str) -> Decimal | None:
     rows = source.tables["samples"]
     one_unit = part.endswith("amount") or len({r["unit"].text for r in rows}) == 1
@@ -85,10 +91,8 @@ def tables(
     }
     found["changes"] = changes
     if found["funds"]:
-        sums = {
-            f: [n for r in source.tables["funds"] if (n := r[f].number) is not None] for f in _MONEY
-        }
-        row = {f: wan(sum(n, Decimal(0))) if n else "" for f, n in sums.items()}
+        sums = {f: _sum([r[f].number for r in source.tables["funds"]]) for f in _MONEY}
+        row = {f: "" if amount is None else wan(amount) for f, amount in sums.items()}
         found["funds"].append(dict.fromkeys(found["funds"][0], "") | row | {"source": "合计"})
     for printed, row_data in zip(found["data"], source.tables["data"], strict=True):
         done, plan = row_data["actual"].number, row_data["plan"].number

@@ -104,6 +104,11 @@ def plain_text(element: Element) -> str:
     return "".join(node.text or "" for node in element.iter(qn("w:t")))
 
 
+def local_name(element: Element) -> str:
+    """Tag without namespace; empty for comments."""
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
 def style_of(element: Element) -> str:
     """Style id of a paragraph, empty for the default."""
     found = element.find(f"{qn('w:pPr')}/{qn('w:pStyle')}")

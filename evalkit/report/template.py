@@ -30,7 +30,7 @@ from docx.enum.style import WD_STYLE_TYPE
 from docx.opc.constants import RELATIONSHIP_TYPE as RELATION
 from docx.oxml.ns import qn
 from docx.oxml.parser import parse_xml
-from docx.section import Section
+from docx.shared import Emu, Mm
 from jinja2 import Environment, StrictUndefined
 
 from evalkit.core.problem import EvalkitError, Problem, refuse
@@ -64,9 +64,14 @@ def load_style(path: Path) -> Style:
     return dict(style)
 
 
-def build_base(style: Path, out: Path, skeleton: Path) -> Path:
-    """Make base.docx from a style profile and base.xml; returns the path written."""
-    parts = {part.tag: part for part in _fill(skeleton, load_style(style)) if part.tag}
+def build_base(style: Style, out: Path, skeleton: Path | None = None) -> Path:
+    """Make base.docx from a style profile and base.xml (beside `out` if not said).
+
+    Returns the path written.
+    """
+    parts = {
+        part.tag: part for part in _fill(skeleton or out.with_name("base.xml"), style) if part.tag
+    }
     document = Document()
     for rels in (document.part.package.rels, document.part.rels):
         for key, rel in list(rels.items()):
@@ -108,7 +113,7 @@ def _replace(target: Element, source: Element) -> None:
     target.extend(list(source))
 
 
-def build(style: Path, body: Path, out: Path, base: Path | None = None) -> Path:
+def build(style: Style, body: Path, out: Path, base: Path | None = None) -> Path:
     """Make a report template from base.docx (made first where it is missing) and a body outline.
 
     Returns the path written.
@@ -124,12 +129,14 @@ def build(style: Path, body: Path, out: Path, base: Path | None = None) -> Path:
     lines = [line for line in lines if line and not line.startswith("//")]
     ids = {s.name: s.style_id for s in document.styles if s.type == WD_STYLE_TYPE.PARAGRAPH}
     slots = {plain_text(p._p): p._p for p in document.paragraphs}
-    outline = load_style(style).get("outline", {}).get(body.stem, [])
+    outline = style.get("outline", {}).get(body.stem, [])
     matches = [match for line in lines if (match := _STYLED.match(line))]
     texts = {match["text"] for match in matches}
     wrong = [f"base.docx 中没有段落“{s}”" for s in (SUMMARY_SLOT, BODY_SLOT) if s not in slots]
     wrong += [f"缺少必需的标题“{title}”" for title in outline if title not in texts]
-    wrong += [f"base.docx 中没有样式“{m['name']}”" for m in matches if m["name"] and m["name"] not in ids]
+    wrong += [
+        f"base.docx 中没有样式“{m['name']}”" for m in matches if m["name"] and m["name"] not in ids
+    ]
     wrong += ["应有且只有一行“:: 正文”"] if lines.count(":: 正文") != 1 else []
     refuse([Problem(file=body.name, what=what, remedy="请补上后重新生成") for what in wrong])
     start = lines.index(":: 正文")
@@ -145,7 +152,7 @@ def _body_paragraph(line: str, ids: dict[str, str], document: WordDocument) -> E
         # The last section's properties stand at the end of the body: a copy of them closes the
         # pages so far in a paragraph of its own, then they turn the page for those to come.
         closed = copy.deepcopy(document.sections[-1]._sectPr)
-        _turn(document.sections[-1], landscape=line.endswith("横向"))
+        _turn(document, landscape=line.endswith("横向"))
         return el("p", el("pPr", el("pStyle", val=ids["分节"]), closed))
     match = _STYLED.match(line)
     if match is None:
@@ -153,17 +160,18 @@ def _body_paragraph(line: str, ids: dict[str, str], document: WordDocument) -> E
     return paragraph(ids[match["name"] or f"Heading {len(match['level'])}"], match["text"])
 
 
-def _turn(section: Section, *, landscape: bool) -> None:
-    """Turn the page, the binding edge to the top; page numbers go on."""
-    if landscape == (section.orientation == WD_ORIENT.LANDSCAPE):
-        return
+def _turn(document: WordDocument, *, landscape: bool) -> None:
+    """Turn the last section's page, the binding edge to the top; page numbers go on."""
+    upright, section = document.sections[0], document.sections[-1]
+    sides = [upright.top_margin, upright.right_margin, upright.bottom_margin, upright.left_margin]
+    size = [upright.page_width, upright.page_height]
     section.orientation = WD_ORIENT.LANDSCAPE if landscape else WD_ORIENT.PORTRAIT
-    section.page_width, section.page_height = section.page_height, section.page_width
-    top, right, bottom, left = (
-        section.top_margin, section.right_margin, section.bottom_margin, section.left_margin,
-    )  # fmt: skip
-    new = (left, top, right, bottom) if landscape else (right, bottom, left, top)
-    (section.top_margin, section.right_margin, section.bottom_margin, section.left_margin) = new
+    top, right, bottom, left = [sides[3], *sides[:3]] if landscape else sides
+    section.page_width, section.page_height = reversed(size) if landscape else size
+    section.top_margin, section.right_margin = top, right
+    section.bottom_margin, section.left_margin = bottom, left
+    section.header_distance = Emu(min(upright.header_distance or 0, (top or 0) - Mm(9)))
+    section.footer_distance = Emu(min(upright.footer_distance or 0, (bottom or 0) - Mm(9)))
     for kind in ("pgNumType", "headerReference", "footerReference"):
         for node in section._sectPr.findall(qn(f"w:{kind}")):
             section._sectPr.remove(node)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -25,7 +26,7 @@ from evalkit.core.model import (
     Table,
     Trace,
 )
-from evalkit.core.numbers import plain, round_to
+from evalkit.core.numbers import chinese_date, plain, round_to
 from evalkit.core.problem import Problem
 from evalkit.policy import Policy
 from evalkit.scoring import rules
@@ -278,14 +279,14 @@ def _score(
         basis=Basis(
             kind=row["basis_kind"].text,
             document=row["basis_document"].text,
-            dated=row["basis_date"].text,
+            dated=_shown_date(row["basis_date"]),
         ),
         standard=row["standard"].text,
         inputs=applied.inputs if applied else indicator.measure.inputs,
         policies=applied.policies if applied else (),
         formula=formula,
         computed=computed,
-        limit=_limit(rule, applied.term, points) if applied else "",
+        limit=_limit(indicator, applied, points) if applied else "",
         measured=_measured(indicator, target),
         notes=applied.notes if applied else (),
     )
@@ -575,22 +576,31 @@ def _check_adjustment(
     return found
 
 
-def _limit(rule: str, term: Term, points: Decimal) -> str:
-    if term.value >= Fraction(points):
+def _limit(indicator: Indicator, applied: _Applied, points: Decimal) -> str:
+    """Why a changed input need not move the score."""
+    if applied.term.value >= Fraction(points):
         return "封顶"
-    if term.value <= 0:
+    if applied.term.value <= 0:
         return "扣完"
-    if rule in _STEPPED:
+    if indicator.rule in _STEPPED:
         return "本档内"
-    return "去掉最高最低" if rule == "experts" else ""
+    return "去掉最高最低" if indicator.rule == "experts" and applied.notes else ""
 
 
 def _shown_target(row: Row) -> str:
     if row["rule"].text == rules.NAMES["within"] and row["lower"].text:
         return f"{row['lower'].text}～{row['upper'].text}"
-    raw, unit = row["target"].text, row["unit"].text
-    bare = row["target"].number is not None and not row["target"].unit
-    return raw + unit if bare and unit else raw
+    target = row["target"]
+    if isinstance(target.value, date):
+        return target.bound + _shown_date(target)
+    if target.number is None:
+        return target.text
+    return f"{target.bound}{plain(target.number)}{target.unit or row['unit'].text}"
+
+
+def _shown_date(datum: Datum) -> str:
+    value = datum.value
+    return chinese_date(value) if isinstance(value, date) and not datum.precision else datum.raw
 
 
 def _shown_actual(indicator: Indicator) -> str:

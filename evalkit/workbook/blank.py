@@ -15,6 +15,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
+from evalkit.core.numbers import plain
 from evalkit.core.problem import EvalkitError, Problem
 from evalkit.core.store import write_atomic
 from evalkit.workbook.reader import EXAMPLE_MARK, FORM_HEAD, INDEX
@@ -31,6 +32,8 @@ from evalkit.workbook.schema import (
 Entry = Decimal | date | str | int | float | None
 FormContent = Mapping[str, Entry]
 TableContent = Sequence[Mapping[str, Entry]]
+Column = tuple[Field, str, str]  # field, header, key of its content
+Columns = Sequence[Column]
 Content = Mapping[str, FormContent | TableContent]
 
 INPUT_ROWS = 60  # formatted rows of a table, and how many stay free under given content
@@ -42,7 +45,9 @@ FILLS = {"always": "#FFF2CC", "final": "#E2EFDA", "": "#FFFFFF"}
 BANDS = ("#D9E1F2", "#EDEDED")
 
 _GRID: dict[str, Any] = {"border": 1, "border_color": "#A6A6A6"}
+_NOTE = {"author": "", "width": 220, "font_size": 9, "font_name": "微软雅黑", "color": "#FFFFE1"}
 _BORN = datetime(2000, 1, 1)  # no clock in the file: equal content gives equal bytes
+_DIGITS = 15  # what a number of Excel holds
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TEXT_FORMAT = {"code", "text", "choice", "yesno"}
@@ -90,20 +95,18 @@ def _check(schema: Schema, content: Content) -> None:
     known = {sheet.id: sheet for sheet in schema.sheets}
     strange: list[str] = []
     for sheet_id, entries in content.items():
-        if sheet_id not in known:
+        sheet = known.get(sheet_id)
+        if sheet is None or (sheet.kind == "form") != isinstance(entries, Mapping):
             strange.append(sheet_id)
             continue
-        sheet = known[sheet_id]
         fields = {spec.id for spec in sheet.columns}
         for entry in [entries] if isinstance(entries, Mapping) else entries:
-            strange += [
-                f"{sheet_id}.{key}" for key in entry if key not in fields and not sheet.open
-            ]
+            unknown = [] if sheet.open else [key for key in entry if key not in fields]
+            strange += [f"{sheet_id}.{key}" for key in unknown]
     if strange:
         names = "、".join(dict.fromkeys(strange))
-        raise EvalkitError(
-            [Problem(what=f"“{schema.title}”里没有这些字段：{names}", code="content")]
-        )
+        what = f"“{schema.title}”里没有这些表或字段：{names}"
+        raise EvalkitError([Problem(what=what, code="content")])
 
 
 def _opened(sheet: Sheet, given: TableContent | None) -> dict[str, str]:
@@ -149,8 +152,7 @@ class _Writer:
             for spec in sheet.fields:
                 self.remember(spec.choices)
         for column, choices in enumerate(self.lists):
-            for row, choice in enumerate(choices):
-                lists.write_string(row, column, choice)
+            lists.write_column(0, column, choices)
         for sheet in self.schema.sheets:
             given = content.get(sheet.id)
             if sheet.kind == "form":
@@ -159,11 +161,8 @@ class _Writer:
                 rows = None if given is None or isinstance(given, Mapping) else given
                 self.table(sheets[sheet.id], sheet, rows)
         lists.hide()
-        for row, (key, value) in enumerate(
-            (("schema", self.schema.name), ("version", str(self.schema.version)))
-        ):
-            meta.write_string(row, 0, key)
-            meta.write_string(row, 1, value)
+        meta.write_column(0, 0, ["schema", "version"])
+        meta.write_column(0, 1, [self.schema.name, str(self.schema.version)])
         meta.very_hidden()
         guide.activate()
 
@@ -176,29 +175,26 @@ class _Writer:
     def guide(self, page: Worksheet) -> None:
         wrap = self.format(text_wrap=True)
         cell = self.format(text_wrap=True, indent=1, **_GRID)
-        head = self.format(bold=True, bg_color=BANDS[0], **_GRID)
-        page.set_column(0, 0, 24)
-        page.set_column(1, 1, 66)
-        page.set_column(2, 2, 44)
+        for column, width in enumerate((24, 66, 44)):
+            page.set_column(column, column, width)
         page.hide_gridlines(2)
         title = self.format(bold=True, font_size=16, align="center")
         page.merge_range(0, 0, 0, 2, f"{self.schema.title}填写说明", title)
         page.set_row(0, 32)
+        self.heading(page, 1, "一、怎么填")
         row = 2
-        self.heading(page, row - 1, "一、怎么填")
         for number, line in enumerate(_HOW, 1):
             page.merge_range(row, 0, row, 2, f"{number}. {line}", wrap)
             page.set_row(row, 18)
             row += 1
         self.heading(page, row, "二、颜色和记号")
-        for at, (level, meaning) in enumerate(REQUIRED.items()):
+        for level, meaning in REQUIRED.items():
+            row += 1
             swatch = self.format(bg_color=FILLS[level], **_GRID, align="center")
-            page.write_string(
-                row + 1 + at, 0, f"列名{MARKS[level]}" if MARKS[level] else "列名", swatch
-            )
-            page.write_string(row + 1 + at, 1, meaning, wrap)
-        row += 2 + len(REQUIRED)
-        self.heading(page, row - 1, "三、各表")
+            page.write_string(row, 0, f"列名{MARKS[level]}", swatch)
+            page.write_string(row, 1, meaning, wrap)
+        self.heading(page, row + 1, "三、各表")
+        row += 2
         for sheet in self.schema.sheets:
             page.write_url(row, 0, f"internal:'{sheet.name}'!A1", cell, sheet.name)
             page.merge_range(row, 1, row, 2, sheet.help, cell)
@@ -206,17 +202,14 @@ class _Writer:
             row += 1
         if self.schema.guide:
             self.heading(page, row, "四、计分规则")
-            for column, text in enumerate(("规则", "含义", "要填的列或表")):
-                page.write_string(row + 1, column, text, head)
+            head = self.format(bold=True, bg_color=BANDS[0], **_GRID)
+            page.write_row(row + 1, 0, ("规则", "含义", "要填的列或表"), head)
             row += 2
-            for rule in self.schema.guide:
-                page.write_string(row, 0, rule.rule, cell)
-                page.write_string(row, 1, rule.meaning, cell)
-                page.write_string(row, 2, "、".join(rule.needs), cell)
-                page.set_row(
-                    row, max(_height(rule.meaning, 66), _height("、".join(rule.needs), 44))
-                )
-                row += 1
+        for rule in self.schema.guide:
+            needs = "、".join(rule.needs)
+            page.write_row(row, 0, (rule.rule, rule.meaning, needs), cell)
+            page.set_row(row, max(_height(rule.meaning, 66), _height(needs, 44)))
+            row += 1
         _print_setup(page, landscape=False)
         page.fit_to_pages(1, 1)
         page.print_area(0, 0, row - 1, 2)
@@ -246,8 +239,7 @@ class _Writer:
         head = self.format(bold=True, align="center", bg_color=BANDS[0], **_GRID)
         label = self.format(indent=1, bold=True, text_wrap=True, bg_color="#F2F2F2", **_GRID)
         note = self.format(font_color="#7F7F7F", text_wrap=True, font_size=9, indent=1)
-        for column, text in enumerate(FORM_HEAD):
-            page.write_string(1, column, text, head)
+        page.write_row(1, 0, FORM_HEAD, head)
         for row, spec in enumerate(sheet.fields, 2):
             page.write_string(row, 0, spec.label + MARKS[spec.required], label)
             example = f"例：{spec.example}" if spec.example else ""
@@ -257,7 +249,7 @@ class _Writer:
             self.entry(page, row, 1, entry, spec, self.input(spec, align="left", indent=1))
             tall = 64.0 if spec.type == "longtext" else 20.0
             page.set_row(row, max(tall, _height(hints, 66), _height(str(entry or ""), 54)))
-            self.validate(page, row, 1, row, 1, spec)
+            self.validate(page, row, row, 1, spec)
         page.freeze_panes(2, 1)
         _print_setup(page, landscape=True)
         page.fit_to_pages(1, 0)
@@ -266,7 +258,7 @@ class _Writer:
     def table(self, page: Worksheet, sheet: Sheet, given: TableContent | None) -> None:
         specs = list(sheet.columns)
         opened = _opened(sheet, given)
-        columns: list[tuple[Field, str, str]] = [(spec, spec.label, spec.id) for spec in specs]
+        columns: list[Column] = [(spec, spec.label, spec.id) for spec in specs]
         if sheet.open_field:
             columns += [(sheet.open_field, label, key) for key, label in opened.items()]
             columns += [(sheet.open_field, "", "")] * max(0, OPEN_COLUMNS - len(opened))
@@ -278,28 +270,24 @@ class _Writer:
         if any(spec.group for spec in specs):
             self.groups(page, top, specs)
             top += 1
-        self.heads(page, top, sheet, columns, widths)
+        self.heads(page, top, sheet, columns)
         first = top + 1
         if given is None:
-            self.example(page, first, columns, sheet)
+            look: dict[str, Any] = {"italic": True, "font_color": "#7F7F7F", "bg_color": "#F2F2F2"}
+            examples = {
+                key: sheet.example_open.get(label, spec.example) for spec, label, key in columns
+            }
+            self.row(page, first, EXAMPLE_MARK, columns, examples, look)
             first += 1
         rows = given or []
         last = first + max(INPUT_ROWS, len(rows) + SPARE_ROWS) - 1
-        index = self.format(align="center", **_GRID, font_color="#7F7F7F")
         for row in range(first, last + 1):
-            entries = rows[row - first] if row - first < len(rows) else {}
-            if entries:
-                page.write_number(row, 0, row - first + 1, index)
-            else:
-                page.write_blank(row, 0, None, index)
-            height = 20.0
-            for column, (spec, _, key) in enumerate(columns, 1):
-                entry = entries.get(key)
-                height = max(height, _height(str(entry or ""), widths[column] - 2))
-                self.entry(page, row, column, entry, spec, self.input(spec))
-            page.set_row(row, height)
+            number = row - first + 1
+            self.row(
+                page, row, number, columns, rows[number - 1] if number <= len(rows) else {}, {}
+            )
         for column, (spec, _, _) in enumerate(columns, 1):
-            self.validate(page, first, column, last, column, spec)
+            self.validate(page, first, last, column, spec)
             if spec.unique:
                 letter = xl_col_to_name(column, col_abs=True)
                 self.codes[sheet.id] = f"='{sheet.name}'!{letter}${first + 1}:{letter}${last + 1}"
@@ -331,43 +319,45 @@ class _Writer:
         page: Worksheet,
         row: int,
         sheet: Sheet,
-        columns: Sequence[tuple[Field, str, str]],
-        widths: Sequence[float],
+        columns: Columns,
     ) -> None:
         band = 0
-        plain: dict[str, Any] = {"bold": True, "align": "center", "text_wrap": True, **_GRID}
-        page.write_string(row, 0, INDEX, self.format(**plain, bg_color=BANDS[0]))
+        look: dict[str, Any] = {"bold": True, "align": "center", "text_wrap": True, **_GRID}
+        page.write_string(row, 0, INDEX, self.format(**look, bg_color=BANDS[0]))
+        height = 38
         for column, (spec, label, _) in enumerate(columns, 1):
             band += bool(spec.group) and column > 1
-            is_open = spec.id == sheet.open
-            fill = FILLS["always"] if is_open else BANDS[band % 2]
-            page.write_string(row, column, label + ("" if is_open else MARKS[spec.required]),
-                              self.format(**plain, bg_color=fill))  # fmt: skip
-            hints = [REQUIRED[spec.required]] if not is_open else [f"此处写{spec.label}名称，可改"]
-            hints += [spec.note] if spec.note else []
-            hints += [f"例：{spec.example}"] if spec.example else []
-            text = "\n".join(hints)
+            free = spec.id == sheet.open
+            text = label if free else label + MARKS[spec.required]
+            fill = FILLS["always"] if free else BANDS[band % 2]
+            page.write_string(row, column, text, self.format(**look, bg_color=fill))
+            hints = [
+                f"此处写{spec.label}名称，可改" if free else REQUIRED[spec.required],
+                spec.note,
+            ]
+            hints = [hint for hint in (*hints, spec.example and f"例：{spec.example}") if hint]
             lines = sum(math.ceil((_units(line) + 1) / 30) for line in hints) + 1
-            page.write_comment(
-                row, column, text,
-                {"author": "", "width": 220, "height": 18 * lines + 6, "font_size": 9,
-                 "font_name": "微软雅黑", "color": "#FFFFE1"},
-            )  # fmt: skip
-        tallest = max(
-            _units(label + "*") / width
-            for (_, label, _), width in zip(columns, widths[1:], strict=True)
-        )
-        page.set_row(row, 18 * max(2, math.ceil(tallest)) + 2)
+            page.write_comment(row, column, "\n".join(hints), _NOTE | {"height": 18 * lines + 6})
+            height = max(height, 18 * math.ceil(_units(text) / _width(spec, label)) + 2)
+        page.set_row(row, height)
 
-    def example(
-        self, page: Worksheet, row: int, columns: Sequence[tuple[Field, str, str]], sheet: Sheet
+    def row(
+        self,
+        page: Worksheet,
+        row: int,
+        mark: str | int,
+        columns: Columns,
+        entries: Mapping[str, Entry],
+        look: dict[str, Any],
     ) -> None:
-        look = {"italic": True, "font_color": "#7F7F7F", "bg_color": "#F2F2F2"}
-        mark = self.format(**look, **_GRID, align="center")
-        page.write_string(row, 0, EXAMPLE_MARK, mark)
-        for column, (spec, label, _) in enumerate(columns, 1):
-            text = sheet.example_open.get(label, "") if spec.id == sheet.open else spec.example
-            self.entry(page, row, column, text, spec, self.input(spec, **look))
+        grey = self.format(**{"font_color": "#7F7F7F", "align": "center"} | _GRID | look)
+        page.write(row, 0, mark if entries else None, grey)
+        height = 20.0
+        for column, (spec, label, key) in enumerate(columns, 1):
+            entry = entries.get(key)
+            height = max(height, _height(str(entry or ""), _width(spec, label) - 2))
+            self.entry(page, row, column, entry, spec, self.input(spec, **look))
+        page.set_row(row, height)
 
     def entry(
         self, page: Worksheet, row: int, column: int, entry: Entry, spec: Field, style: Format
@@ -385,12 +375,12 @@ class _Writer:
                     [Problem(what=f"{spec.label}有 {len(entry)} 个字符，超出一个单元格的容量",
                              remedy="请缩短，长的叙述写在“文字.docx”里", code="text.long")]
                 )  # fmt: skip
+        elif isinstance(entry, Decimal) and len(entry.as_tuple().digits) > _DIGITS:
+            page.write_string(row, column, plain(entry), style)
         else:
             page.write_number(row, column, float(entry), style)
 
-    def validate(
-        self, page: Worksheet, top: int, left: int, bottom: int, right: int, spec: Field
-    ) -> None:
+    def validate(self, page: Worksheet, top: int, bottom: int, column: int, spec: Field) -> None:
         choices: Any = ["是", "否"] if spec.type == "yesno" else list(spec.choices)
         if spec.choices in self.lists:
             choices = self.lists[spec.choices]
@@ -400,13 +390,13 @@ class _Writer:
             rule |= {"source": self.codes[spec.refers], "error_type": "warning"}
             rule |= {"error_message": "没有这个编号，仍要填写吗？"}
         if rule["source"]:
-            page.data_validation(top, left, bottom, right, rule)
+            page.data_validation(top, column, bottom, column, rule)
 
 
 def _typed(text: str, spec: Field) -> Entry:
     """Text that Excel would take as a number or a date, typed so."""
     digits = text.replace("-", "").replace(".", "")
-    if spec.type != "date" and _NUMBER.fullmatch(text) and len(digits) <= 15:
+    if spec.type != "date" and _NUMBER.fullmatch(text) and len(digits) <= _DIGITS:
         return Decimal(text)
     if spec.type in ("date", "value") and _DATE.fullmatch(text):
         try:

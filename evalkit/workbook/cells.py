@@ -19,7 +19,8 @@ from typing import Literal
 
 from evalkit.core.model import Datum
 from evalkit.core.numbers import plain, to_decimal
-from evalkit.core.problem import Problem, Severity
+from evalkit.core.problem import Problem
+from evalkit.workbook.sentences import sentence
 
 FieldType = Literal[
     "text", "longtext", "code", "integer", "number", "amount", "date", "choice", "yesno", "value"
@@ -58,7 +59,7 @@ def _any_of(words: Sequence[str]) -> str:
 
 _QUANTITY = re.compile(
     rf"(?P<bound>{_any_of([word for word in _BOUNDS if word not in _TAILS])})?\s*"
-    r"(?:人民币|¥)?\s*(?P<part>百分之)?"
+    r"(?:人民币|¥|达到)?\s*(?P<part>百分之)?"
     r"(?P<number>[+-]?(?:\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})+|\d+)(?:\.\d+)?"
     r"(?:[eE][+-]?\d{1,2})?)\s*"
     # a unit, not a sentence: no digits but m2, m3; none of the words that make a statement
@@ -73,6 +74,7 @@ _MONTH = re.compile(r"(\d{4})\s*(?:年\s*(\d{1,2})\s*月?份?|[-/](\d{1,2}))")
 _YEAR = re.compile(r"(\d{4})\s*年度?")
 _DOTTED_MONTH = re.compile(r"(\d{4})\.(\d{1,2})()")
 _COMPACT = re.compile(r"(\d{4})()(\d{2})(\d{2})")
+_NOT_AFTER = re.compile(r"(?:≤|<=|不晚于|不迟于)\s*")
 _DONE = re.compile(r"[底末]?(之前|以前|前)?(?:全部|已|按期)?(?:完成|完工|竣工|建成|验收|交付)?")
 
 _YES = {"是", "有", "√", "✓", "✔", "☑", "y", "yes", "true"}
@@ -158,13 +160,13 @@ def quantity(text: str) -> Quantity | None:
     >>> quantity("2处未达标") is None and quantity("3-5次") is None
     True
     """
-    text = half(text).strip()
+    text = half(text).replace("(含)", "").strip()
     if len(text) > _NUMBER_TEXT:
         return None
     found = _QUANTITY.fullmatch(text)
     if not found or (found["bound"] and found["tail"]) or (found["part"] and found["unit"]):
         return None
-    value = Decimal(re.sub(r"[, ]", "", found["number"]))
+    value = Decimal(re.sub(r"[, ]", "", found["number"])) or Decimal(0)  # not -0
     unit = "%" if found["part"] else normal_unit(found["unit"] or "")
     if unit in _SCALES:  # 3万 without a noun
         value, unit = value.scaleb(_SCALES[unit]), ""
@@ -228,6 +230,8 @@ def moment(text: str, loose: bool = False) -> Moment | None:
         ValueError: it is written as a date that does not exist.
     """
     text = half(text).strip()
+    not_after = _NOT_AFTER.match(text)
+    text = text[not_after.end() :] if not_after else text
     if len(text) > _NUMBER_TEXT:
         return None
     patterns = [_DAY, _MONTH, _YEAR] + ([_COMPACT, _DOTTED_MONTH] if loose else [])
@@ -236,7 +240,7 @@ def moment(text: str, loose: bool = False) -> Moment | None:
         tail = found and _DONE.fullmatch(text[found.end() :].strip())
         if not found or not tail:
             continue
-        bound: Bound = "≤" if tail[1] else ""
+        bound: Bound = "≤" if tail[1] or not_after else ""
         year = int(found[1])
         if not 1900 <= year <= 2100:
             return None
@@ -299,18 +303,9 @@ def read_cell(
     if isinstance(content, str):
         content, dirty = clean(content)
         if dirty:
-            problems.append(
-                _say("text.control", "含有看不见的控制字符，已去除", "请核对文字是否完整", "note")
-            )
+            problems.append(sentence("text.control"))
         if len(content) > LONG_TEXT:
-            problems.append(
-                _say(
-                    "text.long",
-                    f"有 {len(content)} 个字，过长",
-                    "长的叙述请写在“文字.docx”里",
-                    "warning",
-                )
-            )
+            problems.append(sentence("text.long", size=len(content)))
         worded = kind in ("text", "longtext", "code")
         if not content or (not worded and content in _NOTHING):
             return Datum(raw=content), problems
@@ -320,7 +315,7 @@ def read_cell(
     elif isinstance(content, bool):
         datum, more = _from_text("是" if content else "否", kind, unit, choices)
     elif isinstance(content, float) and not math.isfinite(content):
-        datum, more = Datum(raw=str(content)), [_not_a("number", str(content))]
+        datum, more = Datum(raw=str(content)), [_wrong("number", str(content))]
     elif isinstance(content, (int, float)):
         datum, more = _from_number(content, kind, unit, choices, number_format)
     elif isinstance(content, date):
@@ -330,8 +325,9 @@ def read_cell(
     return datum, problems + more
 
 
-def _say(code: str, what: str, remedy: str = "", severity: Severity = "error") -> Problem:
-    return Problem(code=code, what=what, remedy=remedy, severity=severity)
+def _wrong(kind: FieldType, text: str) -> Problem:
+    known = kind in ("integer", "amount", "date", "yesno")
+    return sentence(f"type.{kind}" if known else "type.number", text=quote(text))
 
 
 def _from_text(
@@ -339,101 +335,61 @@ def _from_text(
 ) -> tuple[Datum, list[Problem]]:
     raw = Datum(raw=text)
     if kind == "code":
-        code = half(text)
-        problems = []
-        if re.fullmatch(r"\d(?:\.\d+)?E\+\d+", code):
-            problems.append(_lost_digits(text))
-        return Datum(value=code, raw=text), problems
+        lost = re.fullmatch(r"\d(?:\.\d+)?E\+\d+", half(text))
+        problems = [sentence("code.scientific", text=quote(text))] if lost else []
+        return Datum(value=half(text), raw=text), problems
     if kind in ("text", "longtext"):
         return Datum(value=text, raw=text), []
     if kind == "choice":
         by_key = {match_key(choice): choice for choice in choices}
         if match_key(text) in by_key:
             return Datum(value=by_key[match_key(text)], raw=text), []
-        return raw, [
-            _say(
-                "choice.unknown",
-                f"{quote(text)}不在可选项中",
-                f"请从下拉框选择：{'、'.join(choices)}{nearest(text, choices)}",
-            )
-        ]
+        names, hint = "、".join(choices), nearest(text, choices)
+        return raw, [sentence("choice.unknown", text=quote(text), choices=names, hint=hint)]
     if kind in ("yesno", "value"):
         answer = yes_no(text)
         if answer:
             return Datum(value=answer, raw=text), []
-        if kind == "yesno":
-            return raw, [_say("type.yesno", f"{quote(text)}不是“是”或“否”", "请填写“是”或“否”")]
     if kind in ("date", "value"):
         try:
             when = moment(text, loose=kind == "date")
         except ValueError:
-            return raw, [_say("date.impossible", f"{quote(text)}这一天不存在", "请核对日期")]
+            return raw, [sentence("date.impossible", text=quote(text))]
         if when:
             return Datum(value=when.day, raw=text, precision=when.precision, bound=when.bound), []
-        if kind == "date":
-            return raw, [_not_a_date(text)]
-    number = quantity(text)
+    number = quantity(text) if kind not in ("yesno", "date") else None
     if number:
         return _measure(number, text, kind, unit)
     if kind == "value":
         return Datum(value=text, raw=text), []
-    return raw, [_not_a(kind, text)]
-
-
-def _not_a_date(text: str) -> Problem:
-    return _say("type.date", f"{quote(text)}不是日期", "请写成 2025-06-30 的样子")
-
-
-def _not_a(kind: FieldType, text: str) -> Problem:
-    name = {"integer": "整数", "amount": "金额"}.get(kind, "数字")
-    return _say(f"type.{kind}", f"{quote(text)}不是{name}", f"请只填一个{name}，说明写在文字列里")
+    return raw, [_wrong(kind, text)]
 
 
 def _measure(number: Quantity, raw: str, kind: FieldType, unit: str) -> tuple[Datum, list[Problem]]:
     """Bring a number into the unit of its field, row or header."""
+    value, own = number.value, number.unit
     if kind == "integer":
-        if number.value != number.value.to_integral_value() or number.bound or number.unit == "%":
-            return Datum(raw=raw), [_not_a(kind, raw)]
-        return Datum(value=number.value, raw=raw, unit=number.unit), []
+        if value != value.to_integral_value() or number.bound or own == "%":
+            return Datum(raw=raw), [_wrong(kind, raw)]
+        return Datum(value=value, raw=raw, unit=own), []
     if kind == "amount":
-        money = "万元" if number.unit == "万" else number.unit or unit or "元"
-        yuan = convert(number.value, money, "元")
+        money = "万元" if own == "万" else own or unit or "元"
+        yuan = convert(value, money, "元")
         if yuan is None:
-            return Datum(raw=raw), [
-                _say("unit.unknown", f"{quote(raw)}的单位“{money}”不是金额单位",
-                     "请用元、千元、万元或亿元")
-            ]  # fmt: skip
+            return Datum(raw=raw), [sentence("unit.unknown", text=quote(raw), unit=money)]
         return Datum(value=yuan, raw=raw, unit="元", bound=number.bound), []
     problems = []
-    value, unit, own = number.value, normal_unit(unit), number.unit
+    unit = normal_unit(unit)
     if own:
         into = unit or ("元" if split_scale(own)[1] == "元" else own)
         converted = convert(value, own, into)
         if converted is None:
-            problems.append(
-                _say("unit.conflict", f"{quote(raw)}的单位与计量单位“{unit}”不同",
-                     "请统一为同一单位", "warning")
-            )  # fmt: skip
-            unit = own
-        else:
-            value, unit = converted, into
+            problems.append(sentence("unit.conflict", text=quote(raw), unit=unit))
+        value, unit = (value, own) if converted is None else (converted, into)
     elif unit == "%" and 0 < abs(value) <= 1:
-        problems.append(
-            _say(
-                "percent.ambiguous",
-                f"{quote(raw)}可能是 {raw}%，也可能是 {plain(value.scaleb(2))}%，现按 {raw}% 读取",
-                "请写明百分号，如 98%",
-                "warning",
-            )
-        )
+        low, high = plain(value), plain(value.scaleb(2))
+        problems.append(sentence("percent.ambiguous", text=quote(raw), low=low, high=high))
     return Datum(value=value, raw=raw, unit=unit, bound=number.bound), problems
-
-
-def _lost_digits(text: str) -> Problem:
-    return _say(
-        "code.scientific", f"{quote(text)}是被 Excel 改写过的长编码，后面的数字已经丢失",
-        "请把单元格设为文本格式后重新录入",
-    )  # fmt: skip
 
 
 def _from_number(
@@ -443,23 +399,19 @@ def _from_number(
     raw = plain(value)
     if kind == "code":
         if abs(value) >= Decimal(10) ** 15:
-            return Datum(value=raw, raw=raw), [_lost_digits(f"{value:.2E}")]
+            lost = sentence("code.scientific", text=quote(f"{value:.2E}"))
+            return Datum(value=raw, raw=raw), [lost]
         if re.fullmatch("0+", number_format):
             raw = raw.zfill(len(number_format))
-        return Datum(value=raw, raw=raw), [
-            _say("code.zeros", f"{quote(raw)}存成了数字，开头的 0 可能已经丢失",
-                 "请核对；编码宜设为文本格式", "note")
-        ]  # fmt: skip
+        return Datum(value=raw, raw=raw), [sentence("code.zeros", text=quote(raw))]
     own = _format_unit(number_format)
     if own == "%":
         value = Decimal(plain(value.scaleb(2)))
-        raw = f"{plain(value)}%"
-    elif own:
-        raw += own
+    raw = plain(value) + own
     if kind in ("number", "amount", "integer", "value"):
         return _measure(Quantity(value, own), raw, kind, unit)
     if kind == "date" and "." in raw:  # 2025.1 may have been 2025.10
-        return Datum(raw=raw), [_not_a_date(raw)]
+        return Datum(raw=raw), [_wrong(kind, raw)]
     return _from_text(raw, kind, unit, choices)
 
 
@@ -475,16 +427,11 @@ def _from_date(content: date, kind: FieldType, number_format: str) -> tuple[Datu
     raw = day.isoformat()
     if kind in ("date", "value"):
         shown = re.sub(r"\[[^\]]*\]", "", number_format).lower()
-        if "y" in shown and "d" not in shown and number_format != "General":
+        if "y" in shown and "d" not in shown:
             return Datum(value=_month_end(day), raw=raw[:7], precision="month"), []
         return Datum(value=day, raw=raw), []
     if kind == "code":
-        return Datum(raw=raw), [
-            _say("code.date", f"被 Excel 改成了日期 {raw}", "请把单元格设为文本格式后重新录入")
-        ]
+        return Datum(raw=raw), [sentence("code.date", text=raw)]
     if kind in ("text", "longtext"):
-        return Datum(value=raw, raw=raw), [
-            _say("text.date", f"在 Excel 里是日期 {raw}",
-                 "如果原意不是日期（例如编号 3-1），请设为文本格式后重填", "warning")
-        ]  # fmt: skip
-    return Datum(raw=raw), [_not_a(kind, raw)]
+        return Datum(value=raw, raw=raw), [sentence("text.date", text=raw)]
+    return Datum(raw=raw), [_wrong(kind, raw)]

@@ -13,7 +13,8 @@ import msoffcrypto
 from openpyxl import Workbook, load_workbook
 from openpyxl.worksheet.cell_range import CellRange
 
-from evalkit.core.problem import EvalkitError, Problem
+from evalkit.core.problem import EvalkitError
+from evalkit.workbook.sentences import sentence
 
 MAX_BYTES = 200 * 2**20  # unpacked
 MAX_ENTRIES = 10_000
@@ -35,18 +36,16 @@ def open_twice(path: Path) -> tuple[Workbook, Workbook]:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise _refusal(path, "文件不存在", "请检查路径和文件名") from None
+        raise _refusal(path, "file.missing") from None
     except OSError as error:
-        raise _refusal(path, f"无法读取（{error.strerror}）", "请关闭占用它的程序后重试") from None
+        raise _refusal(path, "file.unreadable", why=error.strerror) from None
     if data.startswith(_OLE):
-        if _encrypted(data):
-            raise _refusal(path, "文件已加密", "请取消打开密码并另存后再提交")
-        raise _refusal(path, "是旧版 .xls 或 .et 格式", "请用 Excel 或 WPS 另存为 .xlsx")
+        raise _refusal(path, "file.encrypted" if _encrypted(data) else "file.old")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _look(path, archive, len(data))
     except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError):
-        raise _not_xlsx(path) from None
+        raise _refusal(path, "file.kind") from None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl on extensions that it drops
@@ -55,9 +54,7 @@ def open_twice(path: Path) -> tuple[Workbook, Workbook]:
                 load_workbook(io.BytesIO(data), data_only=False, keep_links=False),
             )
     except Exception as error:  # openpyxl raises whatever a damaged part provokes
-        raise _refusal(
-            path, f"文件已损坏，无法打开（{type(error).__name__}）", "请用 Excel 或 WPS 修复并另存"
-        ) from None
+        raise _refusal(path, "file.damaged", why=type(error).__name__) from None
 
 
 def _look(path: Path, archive: zipfile.ZipFile, packed: int) -> None:
@@ -68,26 +65,22 @@ def _look(path: Path, archive: zipfile.ZipFile, packed: int) -> None:
         or unpacked > MAX_BYTES
         or (unpacked > RATIO_FROM and unpacked > MAX_RATIO * packed)
     ):
-        raise _refusal(
-            path,
-            f"解压后有 {unpacked // 2**20} MB、{len(entries)} 个部件，超出正常工作簿的大小",
-            "请删去多余内容后另存",
-        )
+        raise _refusal(path, "file.size", mb=unpacked // 2**20, parts=len(entries))
     names = {entry.filename for entry in entries}
     if "xl/workbook.xml" not in names:
-        raise _not_xlsx(path)
+        raise _refusal(path, "file.kind")
     span = 0
     for name in names:
         if name.endswith((".xml", ".rels")):
             part = archive.read(name)
             if b"<!DOCTYPE" in part:  # no program writes one; entities could unfold without end
-                raise _refusal(path, "含有不应有的文档类型声明", "请用 Excel 或 WPS 另存为 .xlsx")
+                raise _refusal(path, "file.doctype")
             if name.startswith("xl/worksheets/"):
                 for found in _SPAN.finditer(part):
                     area = CellRange(found[1].decode())
                     span += area.size["rows"] * area.size["columns"]
     if span > MAX_SPAN:
-        raise _refusal(path, "合并单元格或超链接的范围过大", "请取消整行整列的合并后另存")
+        raise _refusal(path, "file.span")
 
 
 def _encrypted(data: bytes) -> bool:
@@ -97,9 +90,5 @@ def _encrypted(data: bytes) -> bool:
         return False
 
 
-def _not_xlsx(path: Path) -> EvalkitError:
-    return _refusal(path, "不是 .xlsx 工作簿", "请用 Excel 或 WPS 另存为 .xlsx")
-
-
-def _refusal(path: Path, what: str, remedy: str) -> EvalkitError:
-    return EvalkitError([Problem(file=path.name, what=what, remedy=remedy, code="file")])
+def _refusal(path: Path, code: str, **facts: object) -> EvalkitError:
+    return EvalkitError([sentence(code, **facts).model_copy(update={"file": path.name})])

@@ -6,17 +6,8 @@ from datetime import date
 from decimal import Decimal
 
 from evalkit.core.model import Datum, Source
-from evalkit.core.numbers import wan
+from evalkit.core.numbers import chinese_date, wan
 from evalkit.workbook.schema import Schema
-
-
-def chinese_date(day: date) -> str:
-    """A date without padded zeros (GB/T 9704-2012).
-
-    >>> chinese_date(date(2025, 6, 30))
-    '2025年6月30日'
-    """
-    return f"{day.year}年{day.month}月{day.day}日"
 
 
 def printed(datum: Datum, kind: str) -> str:

@@ -35,6 +35,7 @@ from evalkit.workbook.reader import read
 from evalkit.workbook.schema import Schema, load_schema
 
 NAME = "project_evaluation"
+_MISSING = ("required.final", "gap")
 REPORT, PAPERS, CHECKS, NARRATIVE = "评价报告.docx", "底稿.xlsx", "checks.json", "文字.docx"
 
 
@@ -146,7 +147,7 @@ def evaluate(data: Data) -> Result:
         values=facts.values(source, data.survey),
         score=card,
         tables=facts.tables(source, data.schema, card, data.survey, data.changes),
-        missing=tuple(p.what for p in unique if p.code == "required.final"),
+        missing=tuple(f"{p.sheet}{p.cell}：{p.what}" for p in unique if p.code in _MISSING),
         problems=tuple(unique),
     )
 

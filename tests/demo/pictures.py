@@ -39,7 +39,7 @@ class Canvas:
         self.variant = variant
         self.mirrored = variant % 2 == 0
         self.accent = ACCENTS[variant]
-        self.random = random.Random(seed)
+        self.random = random.Random(seed)  # noqa: S311
         self.image = Image.new("RGB", (WIDTH * _SCALE, HEIGHT * _SCALE), WHITE)
         self._draw = ImageDraw.Draw(self.image)
 
@@ -75,9 +75,8 @@ class Canvas:
         bands = 12
         for i in range(bands):
             mix = i / (bands - 1)
-            colour = "#%02x%02x%02x" % tuple(
-                round(a + (b - a) * mix) for a, b in zip(top, bottom, strict=True)
-            )
+            red, green, blue = (round(a + (b - a) * mix) for a, b in zip(top, bottom, strict=True))
+            colour = f"#{red:02x}{green:02x}{blue:02x}"
             self.rect(0, horizon * i / bands, WIDTH, horizon / bands + 1, colour)
         self.rect(0, horizon, WIDTH, HEIGHT - horizon, ground)
         if self.variant != 3:

@@ -1,4 +1,4 @@
-"""Four more scenes: library rooms and road structures (the surface and its colours: pictures.py)."""
+"""Four more scenes, of library rooms and road structures; the surface they draw on: pictures.py."""
 
 from __future__ import annotations
 
@@ -91,8 +91,14 @@ def guard_rail(c: Canvas) -> None:
         x, y, size = 450 + i * i * 6, 300 + i * i * 10, 12 + i * 12
         if i != 3:  # where the rail is missing
             c.rect(x, y, 5 + i * 2, size + 10, _STEEL)
-            c.poly([(x - 3 - i, y + 2), (x + 24 + i * 12, y + 12 + i * 9),
-                    (x + 24 + i * 12, y + 18 + i * 13), (x - 3 - i, y + 8 + i * 4)], "#dfe5e8")  # fmt: skip
+            near, far = x - 3 - i, x + 24 + i * 12
+            rail = [
+                (near, y + 2),
+                (far, y + 12 + i * 9),
+                (far, y + 18 + i * 13),
+                (near, y + 8 + i * 4),
+            ]
+            c.poly(rail, "#dfe5e8")
     for x, y in ((504, 384), (528, 430)):
         c.rect(x, y, 10, 46, "#e2562e")
         c.rect(x, y + 14, 10, 10, "#fafafa")

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """A finished result with a survey, an adjustment and problems, and a draft with gaps; by hand."""
 
 from collections.abc import Callable
@@ -21,7 +22,8 @@ from evalkit.core.numbers import round_to
 from evalkit.report import evaluation, render, template
 
 ROOT = Path(__file__).parents[2]
-STYLE = ROOT / "params" / "styles" / "gbt9704.yaml"
+STYLE_FILE = ROOT / "params" / "styles" / "gbt9704.yaml"
+STYLE = template.load_style(STYLE_FILE)
 BODY = ROOT / "templates" / "project_evaluation.md"
 PLAN = Basis(kind="实施方案", document="县城环卫一体化项目绩效评价实施方案", dated="2025年4月10日")
 
@@ -203,7 +205,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def report_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("template")
-    base = template.build_base(STYLE, folder / "base.docx")
+    base = template.build_base(STYLE, folder / "base.docx", ROOT / "templates" / "base.xml")
     return template.build(STYLE, BODY, folder / "project_evaluation.docx", base)
 
 

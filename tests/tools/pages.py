@@ -25,7 +25,8 @@ WIDTH, COLUMNS, ROWS, GAP = 620, 4, 2, 12
 def font_config(folder: Path) -> Path:
     alias = "".join(
         f'<match target="pattern"><test name="family"><string>{name}</string></test>'
-        f'<edit name="family" mode="prepend" binding="strong"><string>{shown}</string></edit></match>'
+        '<edit name="family" mode="prepend" binding="strong">'
+        f"<string>{shown}</string></edit></match>"
         for name, shown in ALIASES.items()
     )
     path = folder / "fonts.conf"
@@ -93,7 +94,7 @@ def main() -> None:
         for document, pdf in zip(documents, pdfs, strict=True):
             name = "_".join(document.relative_to(options.folder).with_suffix("").parts)
             for path in sheets(pdf, name, options.out, options.resolution):
-                print(path)
+                print(path)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(lay, mini):
         archive.writestr("xl/media/bomb.bin", bytes(opener.RATIO_FROM + 1))
     assert path.stat().st_size < 100_000
     started = time.perf_counter()
-    assert "超出正常工作簿的大小" in refusal(path, mini)
+    assert "超出正常工作簿" in refusal(path, mini)
     assert time.perf_counter() - started < 1
 
 
@@ -93,7 +93,7 @@ def test_a_package_of_too_many_parts_is_refused(lay, mini):
     with zipfile.ZipFile(path, "a") as archive:
         for number in range(opener.MAX_ENTRIES):
             archive.writestr(f"xl/media/{number}.bin", b"")
-    assert "超出正常工作簿的大小" in refusal(path, mini)
+    assert "超出正常工作簿" in refusal(path, mini)
 
 
 def test_a_merge_over_a_whole_sheet_is_refused_instead_of_filling_memory(lay, mini):

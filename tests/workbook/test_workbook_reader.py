@@ -231,7 +231,7 @@ def test_an_unknown_column_names_the_missing_one_that_it_resembles(lay, mini):
     source = read(lay({"指标": rows}), mini)
     assert "是否应为“分值”" in the(source, "column.unknown").remedy
     missing = [(p.severity, p.what) for p in source.problems if p.code == "column.missing"]
-    assert ("error", "缺少列：分值") in missing
+    assert ("error", "缺少必填的列：分值") in missing
     assert all(p.code != "required.always" for p in source.problems)
 
 
@@ -317,7 +317,7 @@ def test_a_form_may_have_titles_merges_and_unknown_lines(lay, mini):
     assert source.forms["project"]["code"].value == "001"
     assert source.forms["project"]["code"].cell == "项目!D2"
     assert source.forms["project"]["day"].value is None
-    missing = the(source, "column.missing")
+    missing = the(source, "column.absent")
     assert (missing.what, missing.severity) == ("缺少行：报告日期", "warning")
 
 
@@ -359,7 +359,7 @@ def test_a_formula_gives_its_cached_value_and_is_kept(tmp_path, mini):
     source = read(formulas(tmp_path / "a.xlsx", ("=3+5.5", 8.5)), mini)
     datum = source.tables["items"][0]["points"]
     assert (datum.value, datum.formula, datum.cell) == (Decimal("8.5"), "=3+5.5", "指标!D2")
-    assert all(p.code == "column.missing" for p in source.problems)
+    assert all(p.code == "column.absent" for p in source.problems)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,120 @@
+"""An evaluator opens the notebook in JupyterLab, runs it, sees scores and figures, has a report."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+import support
+
+selenium = pytest.importorskip("selenium", reason="needs the test extra")
+from selenium import webdriver  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver"),
+]
+_QUIET = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--window-size=1500,1400",
+)  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A firm's own working folder, as `evalkit init` lays it out."""
+    command = [sys.executable, "-m", "evalkit.cli", "init", str(tmp_path / "机构")]
+    subprocess.run(command, check=True, cwd=support.ROOT)
+    return tmp_path / "机构"
+
+
+@pytest.fixture
+def server(folder):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",
+        "--ip=127.0.0.1", "--IdentityProvider.token=", "--ServerApp.password=",
+        "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.extension_manager=readonly",
+    ]  # fmt: skip
+    environment = os.environ | {"JUPYTER_CONFIG_DIR": str(folder.parent / "config")}
+    with (folder.parent / "lab.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+        try:
+            base = f"http://127.0.0.1:{port}"
+            deadline = time.monotonic() + 60
+            while True:
+                try:
+                    urllib.request.urlopen(f"{base}/api", timeout=2).close()  # noqa: S310
+                    break
+                except OSError:
+                    assert time.monotonic() < deadline, (folder.parent / "lab.log").read_text()
+                    time.sleep(0.3)
+            yield base
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+@pytest.fixture
+def browser(tmp_path):
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in (*_QUIET, f"--user-data-dir={tmp_path / 'profile'}"):
+        options.add_argument(argument)
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+def _seen(driver) -> tuple[str, int]:
+    """Scroll through the notebook: all output text, and how many images really show."""
+    text, images = [], set()
+    pane = driver.find_element(By.CSS_SELECTOR, ".jp-WindowedPanel-outer")
+    height = driver.execute_script("return arguments[0].scrollHeight", pane)
+    for top in range(0, height, 500):
+        driver.execute_script("arguments[0].scrollTop = arguments[1]", pane, top)
+        time.sleep(0.15)
+        for output in driver.find_elements(By.CSS_SELECTOR, ".jp-OutputArea-output"):
+            text.append(output.text)
+            for image in output.find_elements(By.TAG_NAME, "img"):
+                if driver.execute_script("return arguments[0].naturalWidth", image) > 500:
+                    images.add(image.get_attribute("src")[-200:])
+    return "\n".join(text), len(images)
+
+
+def test_run_all_cells_shows_scores_and_figures_and_leaves_a_report(folder, server, browser):
+    browser.get(f"{server}/lab/tree/notebooks/project_evaluation.ipynb")
+    wait = WebDriverWait(browser, 90)
+    wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-CodeCell"))
+    status = "//*[contains(@class,'jp-StatusBar')]//*[contains(text(),'| Idle')]"
+    wait.until(lambda d: d.find_elements(By.XPATH, status))  # before that, a run is dropped
+    browser.find_element(By.XPATH, "//div[text()='Run']/ancestor::li").click()
+    item = "//div[@role='menu' or contains(@class,'lm-Menu')]//div[text()='Run All Cells']"
+    wait.until(lambda d: d.find_elements(By.XPATH, item))[0].click()
+    report = folder / "outputs" / "试运行" / "评价报告.docx"
+    try:
+        WebDriverWait(browser, 180).until(lambda _: (report.parent / "result.json").exists())
+        time.sleep(3)
+        text, images = _seen(browser)
+    finally:
+        browser.save_screenshot(str(folder.parent / "lab.png"))
+    assert "Traceback" not in text
+    assert "立项依据充分性" in text
+    assert "合计" in text
+    assert images >= 3
+    assert report.stat().st_size > 20_000
