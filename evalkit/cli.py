@@ -206,7 +206,7 @@ def template_build(
 ) -> None:
     """由 base.docx（样式、封面、声明、页眉页脚）和正文提纲生成模板。"""
     from evalkit.core.paths import asset
-    from evalkit.report import template
+    from evalkit.word import template
 
     profile = template.load_style(asset("params", "styles", f"{style}.yaml"))
     templates = asset("templates")

@@ -15,6 +15,7 @@ from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 from evalkit.core.model import IndicatorScore, Result
 from evalkit.core.numbers import fixed, plain
@@ -60,18 +61,25 @@ class _Report:
 
 def review(entries: Sequence[Entry]) -> list[Finding]:
     """Compare the results and reports of a list; errors first."""
-    reports = []
+    reports, unreadable = [], []
     for entry in entries:
-        if entry.result:
-            path = entry.file("评价报告.docx")
+        if entry.result is None:
+            continue
+        path = entry.file("评价报告.docx")
+        try:
             paragraphs = _paragraphs(path) if path else []
-            workflow = entry.outcome.job.notebook.stem
-            reports.append(_Report(entry.title, entry.result, workflow, paragraphs))
+        except (OSError, ValueError, KeyError, BadZipFile):
+            paragraphs = []
+            what, remedy = "报告打不开，未作文字比对", "请检查文件，或删除后重新运行"
+            unreadable.append(Finding("文字比对", "warning", "", (entry.title,), what, remedy))
+        workflow = entry.outcome.job.notebook.stem
+        reports.append(_Report(entry.title, entry.result, workflow, paragraphs))
     found = [
         *_foreign_names(reports),
         *_yardsticks(reports),
         *_like_facts(reports),
         *_shared_text(reports),
+        *unreadable,
     ]
     return sorted(found, key=lambda finding: finding.severity != "error")
 

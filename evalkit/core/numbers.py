@@ -61,6 +61,18 @@ def chinese_date(day: date) -> str:
     return f"{day.year}年{day.month}月{day.day}日"
 
 
+def chinese(number: int) -> str:
+    """1–99 in Chinese.
+
+    >>> chinese(7), chinese(10), chinese(21)
+    ('七', '十', '二十一')
+    """
+    digits = "零一二三四五六七八九"
+    tens, ones = divmod(number, 10)
+    head = "" if tens == 0 else "十" if tens == 1 else digits[tens] + "十"
+    return head + (digits[ones] if ones or not tens else "")
+
+
 def plain(value: Decimal) -> str:
     """A decimal as plain digits, without exponent or trailing zeros.
 

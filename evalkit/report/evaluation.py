@@ -21,10 +21,10 @@ from evalkit.core.paths import asset
 from evalkit.core.problem import EvalkitError
 from evalkit.core.store import inside
 from evalkit.report import prose
-from evalkit.report.blocks import Block, Column, Figure, Photo, PhotoGrid, Table
 from evalkit.report.figures import TITLES, alt_text
-from evalkit.report.oxml import GAP
-from evalkit.report.template import load_style
+from evalkit.word.blocks import Block, Column, Figure, Photo, PhotoGrid, Table
+from evalkit.word.oxml import GAP
+from evalkit.word.template import load_style
 
 Rows = Sequence[Mapping[str, str]]
 

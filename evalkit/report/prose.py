@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from evalkit.core.model import GroupScore, IndicatorScore, Scorecard
-from evalkit.core.numbers import fixed, plain
-from evalkit.report.oxml import GAP
+from evalkit.core.numbers import chinese, fixed, plain
+from evalkit.word.oxml import GAP
 
 Row = Mapping[str, str]
 
@@ -68,18 +68,6 @@ def numbered(items: Iterable[str]) -> str:
     return "；".join(f"{chinese(n)}是{text}" for n, text in enumerate(texts, 1)) + "。" * bool(
         texts
     )
-
-
-def chinese(number: int) -> str:
-    """1–99 in Chinese.
-
-    >>> chinese(7), chinese(10), chinese(21)
-    ('七', '十', '二十一')
-    """
-    digits = "零一二三四五六七八九"
-    tens, ones = divmod(number, 10)
-    head = "" if tens == 0 else "十" if tens == 1 else digits[tens] + "十"
-    return head + (digits[ones] if ones or not tens else "")
 
 
 def evidence_mark(codes: str) -> str:

@@ -165,7 +165,8 @@ def deliver(data: Data, result: Result, drawn: dict[str, Path]) -> dict[str, Pat
     Returns:
         What was written, by kind; a file held open elsewhere was written beside it.
     """
-    from evalkit.report import evaluation, package, papers, render
+    from evalkit.report import evaluation, papers
+    from evalkit.word import package, render
 
     out = _out(data)
     style = str(data.policy.value("report_style"))

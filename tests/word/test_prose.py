@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalkit.report import evaluation, prose
-from evalkit.report.oxml import GAP, clean
+from evalkit.word.oxml import GAP, clean
 
 CARD = _card({})
 

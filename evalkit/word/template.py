@@ -34,8 +34,8 @@ from docx.shared import Emu, Mm
 from jinja2 import Environment, StrictUndefined
 
 from evalkit.core.problem import EvalkitError, Problem, refuse
-from evalkit.report import package
-from evalkit.report.oxml import DXA_PER_MM, Element, el, paragraph, plain_text
+from evalkit.word import package
+from evalkit.word.oxml import DXA_PER_MM, Element, el, paragraph, plain_text
 
 Style = dict[str, Any]
 

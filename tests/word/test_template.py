@@ -8,7 +8,7 @@ from docx.oxml.ns import qn
 from docx.shared import Mm, Pt
 
 from evalkit.core.problem import EvalkitError
-from evalkit.report import template
+from evalkit.word import template
 
 SKELETON = ROOT / "templates" / "base.xml"
 

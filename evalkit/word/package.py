@@ -22,7 +22,7 @@ from docx.oxml.parser import parse_xml
 
 from evalkit.core.problem import Problem
 from evalkit.core.store import write_bytes
-from evalkit.report.oxml import MARK_BLOCK, MARK_REFERENCE, Element, clean, plain_text
+from evalkit.word.oxml import MARK_BLOCK, MARK_REFERENCE, Element, clean, plain_text
 
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _LEFT_OVER = re.compile(r"\{\{|\}\}|\{%|%\}")

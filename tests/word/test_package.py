@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.report import package
-from evalkit.report.render import RenderReport
+from evalkit.word import package
+from evalkit.word.render import RenderReport
 
 DOCUMENT, RELS = "word/document.xml", "word/_rels/document.xml.rels"
 

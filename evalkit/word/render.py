@@ -25,11 +25,11 @@ from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from evalkit.core.problem import EvalkitError, Problem
-from evalkit.report import blocks as building
-from evalkit.report import contents, package
-from evalkit.report.blocks import Block, Page, bookmark_name, page_of
-from evalkit.report.narrative import Outline, heading_key, heading_levels, insert_narrative
-from evalkit.report.oxml import (
+from evalkit.word import blocks as building
+from evalkit.word import contents, package
+from evalkit.word.blocks import Block, Page, bookmark_name, page_of
+from evalkit.word.narrative import Outline, heading_key, heading_levels, insert_narrative
+from evalkit.word.oxml import (
     GAP,
     MARK_BLOCK,
     MARK_REFERENCE,

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from docx.document import Document as WordDocument
 from docx.oxml.ns import qn
 
-from evalkit.report.blocks import Page
-from evalkit.report.narrative import heading_levels
-from evalkit.report.oxml import Element, bookmark, el, field, paragraph, plain_text, run, style_of
-from evalkit.report.prose import chinese
+from evalkit.core.numbers import chinese
+from evalkit.word.blocks import Page
+from evalkit.word.narrative import heading_levels
+from evalkit.word.oxml import Element, bookmark, el, field, paragraph, plain_text, run, style_of
 
 
 def fields(body: Element) -> Iterator[tuple[str, list[Element]]]:

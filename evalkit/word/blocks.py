@@ -19,7 +19,7 @@ from docx.image.exceptions import UnrecognizedImageError
 from docx.oxml.ns import qn
 
 from evalkit.core.problem import EvalkitError, Problem
-from evalkit.report.oxml import (
+from evalkit.word.oxml import (
     EMU_PER_DXA,
     GAP,
     Element,
@@ -29,7 +29,7 @@ from evalkit.report.oxml import (
     paragraph,
     run,
 )
-from evalkit.report.oxml import field as word_field
+from evalkit.word.oxml import field as word_field
 
 Align = Literal["left", "center", "right"]
 

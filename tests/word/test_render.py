@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from openxml_audit import OpenXmlValidator
 
 from evalkit.core.problem import EvalkitError
-from evalkit.report import evaluation, package
-from evalkit.report.render import RenderReport, render
+from evalkit.report import evaluation
+from evalkit.word import package
+from evalkit.word.render import RenderReport, render
 
 Rendered = Callable[..., RenderReport]
 

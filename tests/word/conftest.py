@@ -19,7 +19,8 @@ from evalkit.core.model import (
     Trace,
 )
 from evalkit.core.numbers import round_to
-from evalkit.report import evaluation, render, template
+from evalkit.report import evaluation
+from evalkit.word import render, template
 
 ROOT = Path(__file__).parents[2]
 STYLE_FILE = ROOT / "params" / "styles" / "gbt9704.yaml"

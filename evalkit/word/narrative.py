@@ -22,8 +22,8 @@ from docx.image.exceptions import UnrecognizedImageError
 from docx.oxml.ns import qn
 
 from evalkit.core.problem import EvalkitError, Problem
-from evalkit.report.blocks import Page, frame, gap, picture
-from evalkit.report.oxml import (
+from evalkit.word.blocks import Page, frame, gap, picture
+from evalkit.word.oxml import (
     EMU_PER_DXA,
     GAP,
     Element,

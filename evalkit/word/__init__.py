@@ -1,0 +1,1 @@
+"""Word files: templates filled, blocks built, narrative kept, the package checked."""
