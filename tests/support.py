@@ -14,7 +14,8 @@ from typing import Any
 from evalkit.core.model import Datum, Result, Source
 from evalkit.policy import Policy
 from evalkit.policy import load as load_policy
-from evalkit.scoring.scorecard import adjustments_of, gather, scorecard
+from evalkit.scoring.indicator import adjustments_of, gather
+from evalkit.scoring.scorecard import scorecard
 from evalkit.workbook.blank import write_blank
 from evalkit.workbook.schema import load_schema
 from evalkit.workflows import project_evaluation as evaluation

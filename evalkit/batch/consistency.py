@@ -170,8 +170,12 @@ def _listed(by_value: dict[str, list[str]]) -> str:
 def _paragraphs(path: Path) -> list[tuple[str, bool]]:
     """Text of each paragraph of a report, and whether it stands in a table."""
     import docx
+    from docx.opc.exceptions import OpcError
 
-    body = docx.Document(str(path)).element.body
+    try:
+        body = docx.Document(str(path)).element.body
+    except OpcError as error:
+        raise OSError(str(error)) from None
     return [
         ("".join(t.text or "" for t in p.iter(f"{_W}t")), p.getparent().tag == f"{_W}tc")
         for p in body.iter(f"{_W}p")

@@ -6,6 +6,7 @@ from exceptions, from the cells really started, and from the figures really draw
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
@@ -22,6 +23,7 @@ import papermill
 from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
@@ -72,6 +74,8 @@ class Run:
                 self.failure = self._incomplete()
             except Exception as error:
                 self.failure = self._explain(error)
+            finally:
+                _settle()
         if self.node is not None:
             self._tidy()
 
@@ -250,6 +254,18 @@ class _Translator(PythonTranslator):  # type: ignore[misc]
             PapermillParameter(p.name, p.kind, repr(p.default), "")
             for p in declared(parameters_cell["source"]).values()
         ]
+
+
+def _settle() -> None:
+    """Cancel what a dead kernel left waiting in this thread's event loop, and close the loop."""
+    loop = ensure_event_loop()
+    if loop.is_running():
+        return  # somebody else's
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    loop.close()
 
 
 papermill_engines.register(NAME, _Engine)

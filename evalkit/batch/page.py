@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,9 @@ from evalkit.core.store import write_bytes
 
 _TAGS = "a abbr b blockquote br caption code dd del div dl dt em h1 h2 h3 h4 h5 h6 hr i img kbd li"
 _TAGS += " ol p pre s small span strong sub sup table tbody td tfoot th thead tr u ul"
+_log = logging.getLogger(__name__)
+_log.addHandler(logging.NullHandler())
+_log.propagate = False
 _DROPPED = re.compile(r"<(style|script)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 
 
@@ -50,7 +54,7 @@ def write_notebook(folder: Path, job: Job, node: Any, failure: Failure | None) -
 
     text = nbformat.writes(node)  # type: ignore[no-untyped-call]
     write_bytes(folder / job.notebook.name, (text + "\n").encode("utf-8"))
-    exporter = HTMLExporter(template_name="basic", sanitize_html=True)  # type: ignore[no-untyped-call]
+    exporter = HTMLExporter(template_name="basic", sanitize_html=True, log=_log)  # type: ignore[no-untyped-call]
     exporter.register_filter("clean_html", _clean)  # type: ignore[no-untyped-call]
     body, _ = exporter.from_notebook_node(node)
     page = _environment().get_template("notebook.html.j2")

@@ -138,11 +138,12 @@ class _Batch:
     stopping: bool = False
     running: list[Run] = field(default_factory=list)
     manifest: record.Manifest = field(init=False)
-    shared: dict[str, str] = field(default_factory=record.shared_inputs)
+    shared: dict[str, str] = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.manifest = record.Manifest.open(self.out)
+        self.shared = record.shared_inputs()
 
     def run(self, jobs: Sequence[Job], at_once: int) -> dict[str, Outcome]:
         """Run all; Ctrl-C ends what is running and leaves the rest for the next time."""

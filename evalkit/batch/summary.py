@@ -334,7 +334,7 @@ class _Sheets:
         sheet.set_footer("&C第 &P 页，共 &N 页")
 
     def _write(self, sheet: Any, row: int, column: int, value: Cell) -> None:
-        if value is None:
+        if value is None or value == "":
             sheet.write_blank(row, column, None, self.text)
         elif isinstance(value, Decimal):
             sheet.write_number(row, column, float(value), self.number)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from evalkit.core.problem import Problem
+from evalkit.core.problem import Problem, Severity
 
 SCHEMA_VERSION = "1.0"
 
@@ -53,6 +53,31 @@ class Datum(Frozen):
     def number(self) -> Decimal | None:
         """The value if it is a number."""
         return self.value if isinstance(self.value, Decimal) else None
+
+
+def problem_at(
+    datum: Datum,
+    code: str,
+    what: str,
+    remedy: str,
+    severity: Severity = "error",
+    indicator: str = "",
+) -> Problem:
+    """A problem at a workbook cell.
+
+    >>> print(problem_at(Datum(cell="指标!D12"), "gap", "目标值为空", "请填写"))
+    指标｜D12：目标值为空——请填写
+    """
+    sheet, _, cell = datum.cell.partition("!")
+    return Problem(
+        code=code,
+        sheet=sheet,
+        cell=cell,
+        what=what,
+        remedy=remedy,
+        severity=severity,
+        indicator=indicator,
+    )
 
 
 Row = dict[str, Datum]  # field id → datum; the field ids are those of the sheet's schema

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from evalkit.core.model import Scorecard, Source
 from evalkit.core.numbers import fixed, plain, round_to, wan
+from evalkit.scoring.indicator import split_list
 from evalkit.scoring.measures import fund_rate
-from evalkit.scoring.scorecard import split_list
 from evalkit.survey.satisfaction import OPTIONS, UNAWARE, Survey
 from evalkit.workbook.printed import table_text
 from evalkit.workbook.schema import Schema

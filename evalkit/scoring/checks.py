@@ -9,11 +9,12 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal
 
-from evalkit.core.model import STRICT_STAGES, Datum, Row, Scorecard, Source, Stage
+from evalkit.core.model import STRICT_STAGES, Datum, Row, Scorecard, Source, Stage, problem_at
 from evalkit.core.numbers import plain
-from evalkit.core.problem import Problem
+from evalkit.core.problem import Problem, Severity
 from evalkit.policy import Policy
-from evalkit.scoring.scorecard import Indicator, grade_of, split_list, worse
+from evalkit.scoring.indicator import Indicator, split_list
+from evalkit.scoring.scorecard import grade_of, worse
 
 # Without these there is no project to speak of, whatever the state of the report.
 _ALWAYS_FATAL = ("file.", "meta.", "sheet.missing", "column.missing", "list.", "project.")
@@ -123,16 +124,10 @@ def check_evaluation(
     ]
 
 
-def _problem(datum: Datum, code: str, what: str, remedy: str, severity: str = "warning") -> Problem:
-    sheet, _, cell = datum.cell.partition("!")
-    return Problem(
-        code=code,
-        sheet=sheet,
-        cell=cell,
-        what=what,
-        remedy=remedy,
-        severity="error" if severity == "error" else "warning",
-    )
+def _warn(
+    datum: Datum, code: str, what: str, remedy: str, severity: Severity = "warning"
+) -> Problem:
+    return problem_at(datum, code, what, remedy, severity)
 
 
 def _weights(source: Source, card: Scorecard, policy: Policy) -> list[Problem]:
@@ -145,7 +140,7 @@ def _weights(source: Source, card: Scorecard, policy: Policy) -> list[Problem]:
         return []
     share = outcome * 100 / card.points
     return [
-        _problem(
+        _warn(
             reason,
             "weights.outcome",
             f"产出、效益指标权重合计 {plain(share)}%，低于 {plain(least)}%"
@@ -168,27 +163,25 @@ def _reasons(source: Source, card: Scorecard) -> list[Problem]:
         if i.lost:
             if not i.reason:
                 what = f"{i.level3}：扣 {plain(i.lost)} 分，没有写扣分原因"
-                found.append(_problem(row["reason"], "reason.missing", what, "请填写", "error"))
+                found.append(_warn(row["reason"], "reason.missing", what, "请填写", "error"))
             if not i.evidence and not any(e.evidence for e in i.elements):
                 what = f"{i.level3}：扣分没有列出佐证"
-                found.append(_problem(row["evidence"], "evidence.missing", what, "请填写佐证编号"))
+                found.append(_warn(row["evidence"], "evidence.missing", what, "请填写佐证编号"))
             if i.code not in listed:
                 what = f"{i.level3}：扣分未对应任何问题"
                 remedy = "请在“问题”表的“关联指标”中写上它的编号"
-                found.append(_problem(row["code"], "issue.missing", what, remedy))
+                found.append(_warn(row["code"], "issue.missing", what, remedy))
         for number in i.evidence:
             if number not in numbers:
                 what = f"佐证编号“{number}”不在“佐证”表中"
-                found.append(_problem(row["evidence"], "evidence.unknown", what, "请补登或改正"))
+                found.append(_warn(row["evidence"], "evidence.unknown", what, "请补登或改正"))
     for row in source.tables["issues"]:
         named = split_list(row["indicators"].text)
         if not named:
             what = f"问题“{row['title'].text}”没有关联指标"
-            found.append(_problem(row["indicators"], "issue.indicator", what, "请填写指标编号"))
+            found.append(_warn(row["indicators"], "issue.indicator", what, "请填写指标编号"))
         found += [
-            _problem(
-                row["indicators"], "issue.unknown", f"指标编号“{code}”不存在", "请改正", "error"
-            )
+            _warn(row["indicators"], "issue.unknown", f"指标编号“{code}”不存在", "请改正", "error")
             for code in named
             if code not in codes
         ]
@@ -208,7 +201,7 @@ def _funds(source: Source, policy: Policy) -> list[Problem]:
             top, base = row[part].number, row[whole].number
             if top is not None and base is not None and top > base:
                 remedy = "请核实，或在“异常说明”中写明原因"
-                found.append(_problem(row[part], "oddity.funds", what, remedy))
+                found.append(_warn(row[part], "oddity.funds", what, remedy))
     return found
 
 
@@ -232,7 +225,7 @@ def _oddities(indicators: list[Indicator], policy: Policy) -> list[Problem]:
         else:
             continue
         remedy = "请在“异常说明”中写明原因；确因目标偏低的，“目标偏低”填 是"
-        found.append(_problem(row["explanation_high"], "oddity.rate", what, remedy))
+        found.append(_warn(row["explanation_high"], "oddity.rate", what, remedy))
     return found
 
 
@@ -287,7 +280,7 @@ def standard_conflicts(standard: str, row: Row, bands: Iterable[Row] = ()) -> li
 
 def _prose(indicators: list[Indicator]) -> list[Problem]:
     return [
-        _problem(
+        _warn(
             indicator.row["standard"],
             "standard.conflict",
             f"{indicator.text('level3')}：评分标准的文字与参数不一致——{conflict}",
@@ -309,7 +302,7 @@ def _survey(source: Source, policy: Policy) -> list[Problem]:
     least = policy.value("survey_min_valid")
     if len(rows) < least:
         found.append(
-            _problem(
+            _warn(
                 project["survey_sent"],
                 "survey.few",
                 f"有效问卷 {len(rows)} 份，少于 {plain(least)} 份"
@@ -320,8 +313,8 @@ def _survey(source: Source, policy: Policy) -> list[Problem]:
     sent, returned = project["survey_sent"].number, project["survey_returned"].number
     if sent is not None and returned is not None and returned > sent:
         what = "问卷回收份数大于发放份数"
-        found.append(_problem(project["survey_returned"], "survey.counts", what, "请核对", "error"))
+        found.append(_warn(project["survey_returned"], "survey.counts", what, "请核对", "error"))
     if returned is not None and len(rows) > returned:
         what = f"“问卷”表有 {len(rows)} 份，多于回收份数 {plain(returned)}"
-        found.append(_problem(project["survey_returned"], "survey.counts", what, "请核对", "error"))
+        found.append(_warn(project["survey_returned"], "survey.counts", what, "请核对", "error"))
     return found

@@ -28,7 +28,8 @@ from evalkit.policy import Policy
 from evalkit.policy import load as load_policy
 from evalkit.report import facts
 from evalkit.scoring.checks import check_evaluation, check_scorecard, for_stage
-from evalkit.scoring.scorecard import adjustments_of, gather, scorecard
+from evalkit.scoring.indicator import adjustments_of, gather
+from evalkit.scoring.scorecard import scorecard
 from evalkit.survey.satisfaction import Survey, summarise
 from evalkit.workbook.printed import form_text
 from evalkit.workbook.reader import read

@@ -14,8 +14,8 @@ from docx import Document
 from openpyxl import load_workbook
 
 from evalkit.core.model import STRICT_STAGES, Result
+from evalkit.scoring.indicator import split_list
 from evalkit.scoring.rules import BY_NAME
-from evalkit.scoring.scorecard import split_list
 from evalkit.workbook.schema import load_schema
 from evalkit.workflows import project_evaluation
 

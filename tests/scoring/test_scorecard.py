@@ -10,7 +10,7 @@ import support
 from evalkit.core.model import Datum
 from evalkit.core.problem import EvalkitError
 from evalkit.scoring.checks import check_scorecard, standard_conflicts
-from evalkit.scoring.scorecard import split_list
+from evalkit.scoring.indicator import split_list
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from conftest import FILES, HEADERS, row
+from batch_support import FILES, HEADERS, row
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,7 +32,17 @@ def test_a_csv_is_read_in_every_encoding_that_offices_use(write_list, place, enc
 
 
 def test_chinese_headers_and_further_parameters_are_understood(write_list):
-    headers = ("项目编码", "项目名称", "笔记本", "数据底稿", "报告状态", "政策方案", "top", "ratio", "final")
+    headers = (
+        "项目编码",
+        "项目名称",
+        "笔记本",
+        "数据底稿",
+        "报告状态",
+        "政策方案",
+        "top",
+        "ratio",
+        "final",
+    )
     path = write_list(
         row("1", "甲", "ok", "终稿", "national", "１２", "0.75", "是"),
         row("2", "乙", "ok", "", "", "", "", ""),

@@ -1,0 +1,158 @@
+"""Indicators with what the whole workbook holds for each, and how they are printed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from evalkit.core.measure import Measure, setting
+from evalkit.core.model import Adjustment, Datum, Input, Row, Source, Table
+from evalkit.core.numbers import chinese_date, plain
+from evalkit.scoring import rules
+from evalkit.scoring.measures import of_row
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """One row of 指标 with what the other sheets hold for it."""
+
+    row: Row
+    measure: Measure
+    bands: Table = field(default_factory=list)
+    elements: Table = field(default_factory=list)
+    experts: tuple[tuple[str, Datum], ...] = ()
+    duplicate: bool = False
+
+    @property
+    def code(self) -> str:
+        """The indicator's code as typed."""
+        return self.row["code"].text
+
+    @property
+    def rule(self) -> str:
+        """The rule's id, empty when the cell is empty or names none."""
+        return rules.BY_NAME.get(self.row["rule"].text, "")
+
+    def text(self, name: str) -> str:
+        """A field as text."""
+        return self.row[name].text
+
+
+def gather(source: Source, survey: Measure) -> list[Indicator]:
+    """The indicators of a 数据底稿, in order, each with its data, bands, points and experts.
+
+    资金 rows of the evaluated year count in an annual evaluation, all rows otherwise.
+    """
+    project = source.forms["project"]
+    funds = [r for r in source.tables["funds"] if r["budget"].number is not None or r["year"].text]
+    if project["phase"].text == "年度评价":
+        funds = [row for row in funds if row["year"].number == project["year"].number]
+    by_code: dict[str, dict[str, Table]] = {}
+    for sheet in ("data", "bands", "elements", "experts"):
+        for row in source.tables[sheet]:
+            by_code.setdefault(row["indicator"].text, {}).setdefault(sheet, []).append(row)
+    found, seen = [], set()
+    for row in source.tables["indicators"]:
+        related = by_code.get(row["code"].text, {})
+        measure = of_row(row, related.get("data", []), funds, survey)
+        measure = replace(measure, inputs=(*measure.inputs, *_scope(row, project)))
+        experts = tuple(
+            (name, expert[f"scores:{name}"])
+            for expert in related.get("experts", [])
+            for name in source.open_columns.get("experts", [])
+            if expert[f"scores:{name}"].value is not None
+        )
+        bands, elements = related.get("bands", []), related.get("elements", [])
+        duplicate = row["code"].text in seen
+        found.append(Indicator(row, measure, bands, elements, experts, duplicate))
+        seen.add(row["code"].text)
+    return found
+
+
+def _scope(row: Row, project: Row) -> tuple[Input, ...]:
+    """The project's choices that decide what a measurement covers."""
+    match row["measure"].text:
+        case "资金到位率" | "预算执行率":
+            year = setting("评价年度", project["year"])
+            return (*year, *setting("评价期限", project["phase"]))
+        case "问卷满意度":
+            return setting("满意度口径", project["survey_mapping"])
+    return ()
+
+
+def adjustments_of(source: Source) -> dict[str, Adjustment]:
+    """调分记录 by indicator code; rows without both scores are left to the reader's problems."""
+    found = {}
+    for row in source.tables["adjustments"]:
+        computed, adjusted = row["computed"].number, row["adjusted"].number
+        if computed is not None and adjusted is not None:
+            found[row["indicator"].text] = Adjustment(
+                indicator=row["indicator"].text,
+                computed=computed,
+                adjusted=adjusted,
+                reason=row["reason"].text,
+                basis=row["basis"].text,
+                approver=row["approver"].text,
+                dated=row["date"].text,
+                cell=row["adjusted"].cell,
+            )
+    return found
+
+
+def split_list(text: str) -> tuple[str, ...]:
+    """A cell that lists several codes, by 、 ， ； or blanks.
+
+    >>> split_list("3-1、3-2，4-1")
+    ('3-1', '3-2', '4-1')
+    """
+    for mark in ",，;；\n\t ":
+        text = text.replace(mark, "、")
+    return tuple(part for part in text.split("、") if part)
+
+
+def shown_date(datum: Datum) -> str:
+    """A date as printed; as written where only the month is known, or where it is no date."""
+    value = datum.value
+    return chinese_date(value) if isinstance(value, date) and not datum.precision else datum.raw
+
+
+def shown_target(row: Row) -> str:
+    """The target as printed, in one spelling: ≥98%, 60%～80%, 2024年6月30日."""
+    target = row["target"]
+    if row["rule"].text == rules.NAMES["within"] and row["lower"].text:
+        return f"{row['lower'].text}～{row['upper'].text}"
+    if isinstance(target.value, date):
+        return target.bound + shown_date(target)
+    if target.number is None:
+        return target.text
+    return f"{target.bound}{plain(target.number)}{target.unit or row['unit'].text}"
+
+
+def shown_actual(indicator: Indicator) -> str:
+    """What was found, as printed; empty where nothing was."""
+    rows = indicator.elements
+    match indicator.rule:
+        case "tiers":
+            return indicator.text("tier")
+        case "elements":
+            return f"{len(rows)} 个要点中 {_met(rows)}" if rows else ""
+        case "experts":
+            return f"{len(indicator.experts)} 位专家评分" if indicator.experts else ""
+    return indicator.measure.shown
+
+
+def _met(rows: Table) -> str:
+    full = sum(row["met"].text == "是" or row["met"].number == 100 for row in rows)
+    none = sum(row["met"].text == "否" or row["met"].number == 0 for row in rows)
+    open_ = sum(row["met"].value is None for row in rows)
+    part = len(rows) - full - none - open_
+    counts = ((full, "符合"), (part, "部分符合"), (none, "不符合"), (open_, "待核查"))
+    return "、".join(f"{n} 个{how}" for n, how in counts if n)
+
+
+def measured(indicator: Indicator) -> str:
+    """Target and actual in one clause."""
+    shown, target = shown_actual(indicator), shown_target(indicator.row)
+    if not shown or not target or indicator.rule in {"elements", "experts", "tiers"}:
+        return shown
+    return f"目标值 {target}，实际 {shown}"

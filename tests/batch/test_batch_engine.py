@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import papermill
+import psutil
+import pytest
+from batch_support import FILES
+
+from evalkit.batch import engine
+from evalkit.batch.engine import Run, plain
+
+
+def execute(notebook: str, folder: Path, **limits: float) -> Run:
+    run = Run(FILES / f"{notebook}.ipynb", {"out": str(folder)}, folder, **limits)
+    run.execute()
+    return run
+
+
+def statuses(run: Run) -> list[str]:
+    cells = run.node.cells
+    return [c.metadata.papermill.status for c in cells if c.cell_type == "code"]
+
+
+def kernels() -> list[int]:
+    return [child.pid for child in psutil.Process().children(recursive=True)]
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("带{x}的文件夹")
+    (folder / "底稿").write_text("某县甲中心｜125000", encoding="utf-8")
+    stages: list[str] = []
+    parameters = {
+        "out": str(folder),
+        "workbook": str(folder / "底稿"),
+        "code": "0012",
+        "name": '某县"环卫"项目\\{{ 1 }}',
+        "top": np.int64(7),
+    }
+    before = os.environ.get("MPLBACKEND")
+    os.environ["MPLBACKEND"] = "Agg"
+    try:
+        run = Run(FILES / "ok.ipynb", parameters, folder, on_stage=stages.append)
+        run.execute()
+    finally:
+        del os.environ["MPLBACKEND"]
+        if before is not None:
+            os.environ["MPLBACKEND"] = before
+    return run, stages, folder
+
+
+def test_a_good_notebook_has_no_failure_and_carries_papermills_metadata(good):
+    run, _, folder = good
+    assert run.failure is None
+    found = run.node.metadata.papermill
+    assert found.input_path == str(FILES / "ok.ipynb")
+    assert found.output_path == str(folder / "ok.ipynb")
+    assert found.parameters.code == "0012"
+    assert found.version == papermill.__version__
+    assert found.duration > 0
+    assert set(statuses(run)) == {"completed"}
+    assert run.node.metadata.kernelspec.name == "python3"
+
+
+def test_parameters_are_injected_as_people_write_them(good):
+    run, _, _ = good
+    (cell,) = [c for c in run.node.cells if "injected-parameters" in c.metadata.get("tags", [])]
+    assert "name = '某县\"环卫\"项目\\\\{{ 1 }}'" in cell.source
+    assert "code = '0012'" in cell.source
+    assert "top = 7" in cell.source.splitlines()
+
+
+def test_the_kernel_draws_inline_and_works_in_the_project_folder(good):
+    run, _, folder = good
+    shown = run.node.cells[-1].outputs[0].data["text/plain"]
+    assert "matplotlib_inline" in shown
+    assert str(folder) in shown
+
+
+def test_the_headings_of_the_notebook_are_told_as_stages(good):
+    _, stages, _ = good
+    assert stages[0] == "启动内核"
+    assert stages[-3:] == ["三、结果", "四、图", "五、环境"]
+
+
+def test_an_exception_is_told_with_heading_cell_and_last_line(tmp_path):
+    run = execute("failing", tmp_path)
+    assert run.failure.kind == "exception"
+    assert run.failure.place == "“二、评分”代码格 [4]"
+    assert run.failure.lines == ("出错，ValueError：目标值 <b>为零</b>",)
+    assert statuses(run) == ["completed", "completed", "completed", "failed", "pending"]
+    assert "运行未完成" in run.node.cells[0].source
+
+
+def test_a_refusal_in_the_notebook_keeps_every_sentence(tmp_path):
+    run = execute("refusing", tmp_path)
+    assert run.failure.kind == "refused"
+    assert run.failure.lines == (
+        "数据底稿.xlsx｜指标｜D12：目标值为空——请填写数值",
+        "数据底稿.xlsx｜资金｜C3：支出不是数字——请填写金额",
+    )
+    assert run.failure.place == "“检查数据”代码格 [3]"
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"), [({"cell_timeout": 1}, "超过 1 秒"), ({"timeout": 3}, "项目用时超过 3 秒")]
+)
+def test_a_hanging_cell_is_ended_and_cells_that_never_ran_are_not_called_completed(
+    tmp_path, limits, said
+):
+    begun = time.monotonic()
+    run = execute("hanging", tmp_path, **limits)
+    assert time.monotonic() - begun < 20
+    assert run.failure.kind == "timeout"
+    assert said in run.failure.lines[0]
+    assert run.failure.place == "“等待”代码格 [3]"
+    assert statuses(run) == ["completed", "completed", "failed", "pending"]
+    assert kernels() == []
+
+
+def test_a_dead_kernel_is_a_failure_at_its_cell(tmp_path):
+    run = execute("dying", tmp_path)
+    assert run.failure.kind == "kernel"
+    assert run.failure.place == "“退出”代码格 [3]"
+    assert statuses(run)[-1] == "pending"
+
+
+def test_a_notebook_that_leaves_early_is_a_failure(tmp_path):
+    run = execute("leaving", tmp_path)
+    assert "提前退出" in run.failure.lines[0]
+
+
+def test_a_figure_cell_without_an_image_is_a_failure(tmp_path):
+    run = execute("blank_figure", tmp_path)
+    assert run.failure.kind == "figure"
+    assert run.failure.place == "“画图”代码格 [3]"
+
+
+def test_a_run_can_be_stopped_from_another_thread(tmp_path):
+    run = Run(FILES / "hanging.ipynb", {}, tmp_path)
+    thread = threading.Thread(target=run.execute)
+    thread.start()
+    while not run.started or "sleep" not in run.node.cells[run.started[-1]].source:
+        time.sleep(0.05)
+    run.stop()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert run.failure.kind == "stopped"
+    assert kernels() == []
+
+
+def test_a_kernel_that_does_not_start_is_told_with_its_last_words(tmp_path, monkeypatch):
+    spec = {"argv": ["", "-c", "raise SystemExit('没有内核')"], "display_name": "", "language": ""}
+    monkeypatch.setattr(engine, "get_kernel_dict", lambda: spec)
+    run = execute("ok", tmp_path)
+    assert run.failure.kind == "kernel"
+    assert "没有内核" in run.failure.lines[0]
+
+
+def test_kernels_use_the_interpreter_that_runs_evalkit():
+    spec = engine._OwnInterpreter().get_kernel_spec("python3")
+    assert spec.argv[0] == sys.executable
+
+
+def test_papermills_own_registries_are_left_alone():
+    from papermill.engines import papermill_engines
+    from papermill.translators import papermill_translators
+
+    assert papermill_engines.get_engine(None).__module__ == "papermill.engines"
+    stock = papermill_translators.find_translator("python3", "python")
+    assert stock.__module__ == "papermill.translators"
+
+
+def test_parameters_become_plain_json_types():
+    found = plain(
+        {
+            "whole": np.int64(5),
+            "yes": np.bool_(True),
+            "word": np.str_("字"),
+            "day": date(2025, 6, 30),
+            "money": Decimal("1.20"),
+            "many": (1, 2.5),
+            7: None,
+        }
+    )
+    assert found == {
+        "whole": 5,
+        "yes": True,
+        "word": "字",
+        "day": "2025-06-30",
+        "money": "1.20",
+        "many": [1, 2.5],
+        "7": None,
+    }
+    assert type(found["word"]) is str
+    assert type(found["yes"]) is bool

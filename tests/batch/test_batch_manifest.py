@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from evalkit.batch import manifest
+
+
+def test_the_shared_inputs_cover_source_and_params(monkeypatch, tmp_path):
+    for name in ("policy", "styles", "demo"):
+        (tmp_path / "params" / name).mkdir(parents=True)
+        (tmp_path / "params" / name / "x.yaml").write_text("a: 1", encoding="utf-8")
+    (tmp_path / "templates").mkdir()
+    monkeypatch.chdir(tmp_path)
+    before = manifest.shared_inputs()
+    (tmp_path / "params" / "demo" / "x.yaml").write_text("a: 2", encoding="utf-8")
+    assert manifest.shared_inputs() == before
+    (tmp_path / "params" / "policy" / "x.yaml").write_text("a: 2", encoding="utf-8")
+    after = manifest.shared_inputs()
+    assert after["params"] != before["params"]
+    assert after["evalkit"] == before["evalkit"]
+
+
+def test_hidden_lock_and_kept_files_are_no_results(tmp_path):
+    for name in ("评价报告.docx", ".x", "~$评价报告.docx", "评价报告_人工修改_1.docx"):
+        (tmp_path / name).write_bytes(b"1")
+    (tmp_path / "图").mkdir()
+    (tmp_path / "图" / "得分率.png").write_bytes(b"1")
+    assert [p.name for p in manifest.files(tmp_path)] == ["得分率.png", "评价报告.docx"]
+
+
+def test_only_rewritten_files_count_as_made(tmp_path):
+    for name in ("旧.txt", "新.txt"):
+        (tmp_path / name).write_bytes(b"1")
+    before = manifest.marks(tmp_path)
+    (tmp_path / "新.txt").unlink()
+    (tmp_path / "新.txt").write_bytes(b"1 again")
+    (tmp_path / "另.txt").write_bytes(b"2")
+    assert set(manifest.made(tmp_path, before)) == {"新.txt", "另.txt"}
+
+
+def test_kept_copies_never_replace_one_another(tmp_path):
+    path = tmp_path / "评价报告.docx"
+    path.write_bytes(b"edited")
+    assert [manifest.keep(path).name, manifest.keep(path).name] == [
+        "评价报告_人工修改_1.docx",
+        "评价报告_人工修改_2.docx",
+    ]
