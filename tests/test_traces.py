@@ -96,7 +96,11 @@ def _perturbed(datum: Datum) -> Datum | None:
 
 def _moved(before: Scorecard, after: Scorecard) -> set[str]:
     pairs = zip(before.indicators, after.indicators, strict=True)
-    return {a.code for a, b in pairs if (a.score, a.trace.computed) != (b.score, b.trace.computed)}
+    return {
+        a.code
+        for a, b in pairs
+        if not a.gap and (a.score, a.trace.computed) != (b.score, b.trace.computed)
+    }
 
 
 def test_changing_a_named_cell_moves_its_score_and_changing_another_moves_none(project):
