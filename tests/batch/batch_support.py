@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import shutil
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,27 @@ from evalkit.core import model
 
 FILES = Path(__file__).parent / "files"
 HEADERS = ("code", "name", "notebook", "workbook")
+
+
+def lay_out(folder: Path) -> Path:
+    """Put the tiny notebooks and one workbook (a text that `ok.ipynb` reads) into a folder."""
+    for notebook in FILES.glob("*.ipynb"):
+        shutil.copy(notebook, folder)
+    (folder / "数据底稿.xlsx").write_text("某县甲中心｜125000", encoding="utf-8")
+    return folder
+
+
+def write_list(
+    folder: Path,
+    *rows: Sequence[str],
+    headers: Sequence[str] = HEADERS,
+    encoding: str = "utf-8-sig",
+) -> Path:
+    """Write a CSV list; its rows are `row(…)`."""
+    path = folder / "清单.csv"
+    with path.open("w", encoding=encoding, newline="") as stream:
+        csv.writer(stream).writerows([headers, *rows])
+    return path
 
 
 def row(code: str, name: str, notebook: str = "ok", *further: str) -> tuple[str, ...]:

@@ -2,48 +2,34 @@
 
 from __future__ import annotations
 
-import csv
-import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import batch_support
 import docx
 import pytest
-from batch_support import FILES, HEADERS, scorecard
+from batch_support import FILES, lay_out, scorecard
 
 from evalkit.batch.jobs import Job
 from evalkit.batch.outcome import Outcome
 from evalkit.batch.summary import Entry
 from evalkit.core import model
 from evalkit.core.problem import Problem
+from evalkit.core.store import safe_name
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder with the tiny notebooks and one workbook (a text that `ok.ipynb` reads)."""
-    for notebook in FILES.glob("*.ipynb"):
-        shutil.copy(notebook, tmp_path)
-    (tmp_path / "数据底稿.xlsx").write_text("某县甲中心｜125000", encoding="utf-8")
-    return tmp_path
-
-
-WriteList = Callable[..., Path]
+    """A folder with the tiny notebooks and one workbook."""
+    return lay_out(tmp_path)
 
 
 @pytest.fixture
-def write_list(place: Path) -> WriteList:
-    """Write a CSV list into `place`; rows are (code, name, notebook[, further])."""
-
-    def write(
-        *rows: Sequence[str], headers: Sequence[str] = HEADERS, encoding: str = "utf-8-sig"
-    ) -> Path:
-        path = place / "清单.csv"
-        with path.open("w", encoding=encoding, newline="") as stream:
-            csv.writer(stream).writerows([headers, *rows])
-        return path
-
-    return write
+def write_list(place: Path) -> Callable[..., Path]:
+    """`batch_support.write_list` into `place`."""
+    return partial(batch_support.write_list, place)
 
 
 @pytest.fixture
@@ -61,7 +47,7 @@ def make_entry(tmp_path: Path) -> Callable[..., Entry]:
         subject: dict[str, str] | None = None,
         **result: Any,
     ) -> Entry:
-        folder = tmp_path / f"{code}_{name}"
+        folder = tmp_path / safe_name(f"{code}_{name}")
         folder.mkdir()
         report = docx.Document()
         for text in paragraphs:

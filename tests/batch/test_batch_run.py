@@ -14,7 +14,8 @@ import nbformat
 import openpyxl
 import psutil
 import pytest
-from batch_support import HEADERS, row
+from batch_support import HEADERS, lay_out, row
+from batch_support import write_list as write_into
 
 from evalkit.batch import manifest
 from evalkit.batch.jobs import Job
@@ -54,12 +55,16 @@ def states(batch: BatchOutcome) -> dict[str, str]:
     return {o.job.code: o.status for o in batch.outcomes}
 
 
-@pytest.fixture
-def mixed(write_list, place):
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """A list of good and bad projects, run once; tests only look at it."""
+    place = lay_out(tmp_path_factory.mktemp("清单"))
     rows = [row("1", "甲 & 乙<项目>"), row("2", "坏项目", "failing"), row("3", "丙项目", "dying")]
-    path = write_list(*rows, row("4", "丁项目"))
+    path = write_into(place, *rows, row("4", "丁项目"))
     reporter = Quiet()
-    return run_batch(path, place / "成果", jobs=2, reporter=reporter), reporter, path, place
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest, "shared_inputs", lambda: {"evalkit": "1"})
+        return run_batch(path, place / "成果", jobs=2, reporter=reporter), reporter, path, place
 
 
 def test_one_failure_stops_nothing_and_everything_is_written(mixed):
@@ -137,9 +142,10 @@ def test_the_notebook_page_loads_nothing_but_its_own_pictures(mixed):
     assert "<b>为零</b>" not in bad
 
 
-def test_a_second_run_does_only_what_changed(mixed):
+def test_a_second_run_does_only_what_changed(mixed, tmp_path):
     _, _, path, place = mixed
-    again = run_batch(path, place / "成果", jobs=2, reporter=Quiet())
+    out = shutil.copytree(place / "成果", tmp_path / "成果")
+    again = run_batch(path, out, jobs=2, reporter=Quiet())
     assert states(again) == {"1": "未变化", "2": "失败", "3": "失败", "4": "未变化"}
     totals = openpyxl.load_workbook(again.summary)["汇总"]
     assert totals["F3"].value == 12.5  # results of the first run still count
