@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 SCORES = ("tests/scoring", "tests/test_traces.py")
+FEW = "test_rules or execution_rate_divides or (test_every and (sanitation or library))"
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ def copy(tmp_path) -> Path:
 
 def _tests(copy: Path) -> tuple[int, str]:
     """Run the tests of the scores against the copy; exit code and output."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *SCORES]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+    command += [*SCORES, "-k", FEW]
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "EVALKIT_", "COV"))}
     environment = kept | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
@@ -95,6 +98,5 @@ def test_a_planted_fault_is_noticed(copy, mutant):
     _plant(copy, mutant)
     status, output = _tests(copy)
     assert status == 1, f"{mutant.name}: {output[-3000:]}"
-    assert "1 failed" in output
-    assert "error" not in output.rsplit("\n", 2)[-2]
-    assert "AssertionError" in output or "E   " in output
+    assert re.search(r"^1 failed, ", output, re.MULTILINE)  # no error of collection
+    assert "AssertionError" in output

@@ -181,3 +181,25 @@ def test_a_survey_answer_moves_the_satisfaction_score(project):
         if a.trace.formula != b.trace.formula
     }  # fmt: skip
     assert codes - limited <= shifted
+
+
+def test_editing_the_file_itself_moves_the_score_of_the_edited_cell(project, tmp_path):
+    source = _load(project).source
+    before = support.rescore(source, project.profile)
+    named = [
+        (entry.cell, i.code)
+        for i in before.indicators
+        for entry in i.trace.inputs
+        if entry.of == "value" and not i.trace.limit and not i.gap and re.fullmatch(
+            r"-?[\d.]+", entry.raw
+        )
+    ]  # fmt: skip
+    assert len(named) > 10
+    for cell, code in named[:: len(named) // (12 if support.SOAK else 3)]:
+        book = openpyxl.load_workbook(project.workbook)
+        sheet, _, address = cell.partition("!")
+        value = book[sheet][address].value
+        book[sheet][address] = float(value) * 0.9 or 1
+        book.save(tmp_path / "edited.xlsx")
+        edited = support.load(tmp_path / "edited.xlsx", "初稿", project.profile).source
+        assert code in _moved(before, support.rescore(edited, project.profile)), cell

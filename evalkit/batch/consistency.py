@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SHORTEST = 30  # characters of a paragraph worth comparing
 SHORTEST_NAME = 4  # characters of a name worth looking for
 _LONGEST_NAME = 60
+_SHOWN = 80  # characters of a paragraph that are quoted
 _FRAME = 10  # fixed characters that mark a paragraph as the template's
 _PARAMETER_SHEETS = ("指标", "分档")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -65,15 +66,14 @@ def review(entries: Sequence[Entry]) -> list[Finding]:
     for entry in entries:
         if entry.result is None:
             continue
-        path = entry.file("评价报告.docx")
+        job, path = entry.outcome.job, entry.file("评价报告.docx")
         try:
             paragraphs = _paragraphs(path) if path else []
         except (OSError, ValueError, KeyError, BadZipFile):
             paragraphs = []
             what, remedy = "报告打不开，未作文字比对", "请检查文件，或删除后重新运行"
-            unreadable.append(Finding("文字比对", "warning", "", (entry.title,), what, remedy))
-        workflow = entry.outcome.job.notebook.stem
-        reports.append(_Report(entry.title, entry.result, workflow, paragraphs))
+            unreadable.append(Finding("文字比对", "warning", "", (job.title,), what, remedy))
+        reports.append(_Report(job.title, entry.result, job.notebook.stem, paragraphs))
     found = [
         *_foreign_names(reports),
         *_yardsticks(reports),
@@ -102,26 +102,23 @@ def _yardsticks(reports: Sequence[_Report]) -> Iterator[Finding]:
         same[_name(indicator)].append((title, indicator))
     for name, group in same.items():
         for aspect, value_of in (
-            ("计分规则", lambda i: i.trace.rule_name),
             ("分值", lambda i: plain(i.points)),
+            ("计分规则", lambda i: i.trace.rule_name),
             ("评分参数", _parameters),
         ):
             by_value: dict[str, list[str]] = defaultdict(list)
             for title, indicator in group:
                 if value := value_of(indicator):
                     by_value[value].append(title)
-            if len(by_value) < 2 or (
-                aspect == "评分参数" and len({i.trace.rule for _, i in group}) > 1
-            ):
+            if len(by_value) < 2:
                 continue
-            yield Finding(
-                "口径不一",
-                "note" if aspect == "分值" else "warning",
-                name,
-                tuple(title for titles in by_value.values() for title in titles),
-                f"同名三级指标的{aspect}不同：{_listed(by_value)}",
-                "请核对各项目实施方案；确有理由的在报告中说明",
-            )
+            severity: Severity = "note" if aspect == "分值" else "warning"
+            titles = tuple(title for titles in by_value.values() for title in titles)
+            what = f"同名三级指标的{aspect}不同：{_listed(by_value)}"
+            remedy = "请核对各项目实施方案；确有理由的在报告中说明"
+            yield Finding("口径不一", severity, name, titles, what, remedy)
+            if aspect == "计分规则":
+                break  # another rule has other parameters
 
 
 def _parameters(indicator: IndicatorScore) -> str:
@@ -152,15 +149,11 @@ def _like_facts(reports: Sequence[_Report]) -> Iterator[Finding]:
             rate = fixed(Fraction(i.score or Decimal(0)) / Fraction(i.points) * 100)
             by_rate[f"得分率 {rate}%" + ("（经调分）" if i.adjustment else "")].append(title)
         if len({shown.split("（")[0] for shown in by_rate}) > 1:
-            yield Finding(
-                "同况异分",
-                "warning",
-                name,
-                tuple(title for title, _ in group),
-                (f"目标值“{target}”、" if target else "")
-                + f"完成情况“{actual}”相同而得分率不同：{_listed(by_rate)}",
-                "请核对扣分理由，统一尺度或说明差别",
-            )
+            facts = f"目标值“{target}”、" if target else ""
+            what = f"{facts}完成情况“{actual}”相同而得分率不同：{_listed(by_rate)}"
+            titles = tuple(title for title, _ in group)
+            remedy = "请核对扣分理由，统一尺度或说明差别"
+            yield Finding("同况异分", "warning", name, titles, what, remedy)
 
 
 def _listed(by_value: dict[str, list[str]]) -> str:
@@ -202,14 +195,11 @@ def _shared_text(reports: Sequence[_Report]) -> Iterator[Finding]:
     for key, titles in holders.items():
         if len(titles) < 2 or (len(titles) == len(reports) and len(reports) > 2):
             continue  # what every report of a list says is a standing phrase
-        yield Finding(
-            "雷同段落",
-            "warning",
-            f"{len(originals[key])} 字",
-            tuple(titles),
-            _short(originals[key], 80),
-            "请核实是否照搬，按各项目实际改写",
-        )
+        text = originals[key]
+        shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "……"
+        remedy = "请核实是否照搬，按各项目实际改写"
+        where = f"正文段落，{len(text)} 字"
+        yield Finding("雷同段落", "warning", where, tuple(titles), shown, remedy)
 
 
 def _carries(text: str, frame: tuple[str, ...]) -> bool:
@@ -267,14 +257,10 @@ def _foreign_names(reports: Sequence[_Report]) -> Iterator[Finding]:
                     start = max(match.start() - 15, 0)
                     hits.setdefault(match[0], text[start : match.end() + 15])
         for name, context in hits.items():
-            yield Finding(
-                "串名",
-                "error",
-                f"……{context}……",
-                (report.title, owners[name]),
-                f"报告中出现了别的项目的名称或单位“{name}”",
-                "请改正；确需提及的，请写入该项目底稿的单位或佐证栏",
-            )
+            what = f"报告中出现了别的项目的名称或单位“{name}”"
+            remedy = "请改正；确需提及的，请写入该项目底稿的单位或佐证栏"
+            titles = (report.title, owners[name])
+            yield Finding("串名", "error", f"……{context}……", titles, what, remedy)
 
 
 def _titles(result: Result) -> set[str]:
@@ -291,7 +277,3 @@ def _own(result: Result) -> set[str]:
         values += [row.get(column, "") for row in result.tables.get(table, [])]
     names = {part.strip() for value in values for part in (value, *_SPLIT.split(value))}
     return {name for name in names if SHORTEST_NAME <= len(name) <= _LONGEST_NAME}
-
-
-def _short(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[:limit] + "……"

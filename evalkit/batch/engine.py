@@ -7,6 +7,8 @@ from exceptions, from the cells really started, and from the figures really draw
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import logging
 import os
 import re
@@ -16,6 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import indent
 from typing import IO, Any, cast
 
 import nbformat
@@ -33,7 +36,7 @@ from papermill.models import Parameter as PapermillParameter
 from papermill.translators import PythonTranslator, papermill_translators
 
 from evalkit.batch.jobs import declared
-from evalkit.batch.outcome import Failure, Kind
+from evalkit.batch.outcome import ERROR_TAG, Failure, Kind
 
 NAME = "evalkit"  # our key in papermill's registries; nobody else's run is touched
 START_TIMEOUT = 60  # seconds for a kernel to come up
@@ -62,7 +65,7 @@ class Run:
     stopped: bool = False
     stderr: IO[bytes] | None = None
     _begun: float = 0.0
-    _manager: _KernelManager | None = None
+    kernel: _KernelManager | None = None
 
     def execute(self) -> None:
         """Run the notebook; afterwards `node` and `failure` say how it went."""
@@ -82,12 +85,12 @@ class Run:
     def stop(self) -> None:
         """End the kernel at once; the run then fails as stopped."""
         self.stopped = True
-        if self._manager is not None:
-            self._manager.kill_now()
+        if self.kernel is not None:
+            self.kernel.kill_now()
 
     def _papermill(self) -> None:
         papermill.execute_notebook(
-            _literal(self.notebook),
+            str(self.notebook).replace("{", "{{").replace("}", "}}"),  # it is str.format-ted
             None,
             plain(self.parameters) or None,
             engine_name=NAME,
@@ -115,19 +118,13 @@ class Run:
         if self.stopped:
             raise DeadKernelError("stopped")
 
-    def manager(self) -> _KernelManager:
-        """Called by the engine for the kernel of this run."""
-        self._manager = _KernelManager(kernel_name="python3")
-        return self._manager
-
     def _incomplete(self) -> Failure | None:
         for index, cell in enumerate(self.node.cells):
             if cell.cell_type != "code" or not cell.source.strip():
                 continue
             if index not in self.started:
-                return self._at(
-                    self.started[-1], "exception", "笔记本提前退出，后面的代码格没有运行"
-                )
+                what = "笔记本提前退出，后面的代码格没有运行"
+                return self._at(self.started[-1], "exception", what)
             if FIGURE_TAG in cell.metadata.get("tags", []) and not any(
                 "image/png" in output.get("data", {}) for output in cell.outputs
             ):
@@ -146,11 +143,9 @@ class Run:
             last_line = f"{error.ename}：{lines[-1]}" if lines else str(error.ename)
             return self._at(error.cell_index, "exception", f"出错，{last_line}")
         if isinstance(error, CellTimeoutError):
-            over = self.timeout and time.monotonic() - self._begun >= self.timeout
-            limit = (
-                f"项目用时超过 {self.timeout:g} 秒" if over else f"超过 {self.cell_timeout:g} 秒"
-            )
-            return self._at(last, "timeout", f"{limit}，已停止")
+            whole = self.timeout and time.monotonic() - self._begun >= self.timeout
+            limit = f"项目用时超过 {self.timeout}" if whole else f"超过 {self.cell_timeout}"
+            return self._at(last, "timeout", f"{limit} 秒，已停止")
         if isinstance(error, DeadKernelError):
             return self._at(last, "kernel", f"计算进程意外退出{self._stderr_tail()}")
         if last is None and isinstance(error, RuntimeError | TimeoutError):
@@ -184,9 +179,9 @@ class Run:
             if self.started and self.failure.kind != "figure":
                 state = self.node.cells[self.started[-1]].metadata.papermill
                 state["status"], state["exception"] = "failed", True
-            text = f"**运行未完成。** {_fenced(str(self.failure))}"
+            text = "**运行未完成。**\n\n" + indent(str(self.failure), "    ")  # code: no markup
             note = nbformat.v4.new_markdown_cell(text)  # type: ignore[no-untyped-call]
-            note.metadata["tags"] = ["papermill-error-cell-tag"]  # dropped when run again
+            note.metadata["tags"] = [ERROR_TAG]
             self.node.cells.insert(0, note)
 
 
@@ -200,15 +195,11 @@ class _KernelManager(AsyncKernelManager):
         """Kill the kernel's process group; safe from any thread."""
         provisioner = cast(Any, self.provisioner)
         process = getattr(provisioner, "process", None)
-        if process is None:
-            return
-        try:
-            if provisioner.pgid and hasattr(os, "killpg"):
+        with contextlib.suppress(OSError):  # it ended by itself
+            if process is not None and hasattr(os, "killpg"):
                 os.killpg(provisioner.pgid, 9)
-            else:
+            elif process is not None:
                 process.kill()
-        except OSError:
-            pass  # it ended by itself
 
 
 class _OwnInterpreter(KernelSpecManager):
@@ -225,10 +216,10 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
     def execute_managed_notebook(
         cls, nb_man: Any, kernel_name: str, *, run: Run, start_timeout: int, **unused: Any
     ) -> None:
-        run.node = nb_man.nb
+        run.node, run.kernel = nb_man.nb, _KernelManager(kernel_name="python3")
         client = PapermillNotebookClient(
             nb_man,
-            km=run.manager(),
+            km=run.kernel,
             log=_log,
             startup_timeout=start_timeout,
             timeout_func=run.seconds_left,
@@ -250,10 +241,8 @@ class _Translator(PythonTranslator):  # type: ignore[misc]
 
     @classmethod
     def inspect(cls, parameters_cell: Any) -> list[PapermillParameter]:
-        return [
-            PapermillParameter(p.name, p.kind, repr(p.default), "")
-            for p in declared(parameters_cell["source"]).values()
-        ]
+        found = declared(parameters_cell["source"]).values()
+        return [PapermillParameter(p.name, p.kind, repr(p.default), "") for p in found]
 
 
 def _settle() -> None:
@@ -279,22 +268,11 @@ def plain(value: Any) -> Any:
     >>> plain({"day": date(2025, 6, 30), "codes": ("001",)})
     {'day': '2025-06-30', 'codes': ['001']}
     """
-    if isinstance(value, str):
-        return str(value)
-    if hasattr(value, "item"):
-        return plain(value.item())
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return str(value)
 
+    def other(item: Any) -> Any:
+        return item.item() if hasattr(item, "item") else str(item)
 
-def _literal(path: Path) -> str:
-    """A path that `str.format`, which papermill applies to it, leaves as it is."""
-    return str(path).replace("{", "{{").replace("}", "}}")
+    return json.loads(json.dumps(value, default=other))
 
 
 def _place(node: Any, index: int) -> tuple[str, int | None]:
@@ -306,9 +284,3 @@ def _place(node: Any, index: int) -> tuple[str, int | None]:
             break
     before = node.cells[: index + 1]
     return heading, sum(c.cell_type == "code" and bool(c.source.strip()) for c in before)
-
-
-def _fenced(text: str) -> str:
-    """Text as a code block, so that nothing in it is read as markup."""
-    fence = "`" * (max((len(run) for run in re.findall(r"`+", text)), default=0) + 3)
-    return f"\n\n{fence}\n{text}\n{fence}"

@@ -9,9 +9,9 @@ import io
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,9 @@ from evalkit.core.problem import EvalkitError, Problem
 from evalkit.core.store import safe_name
 
 HEADERS = {
-    "项目编码": "code",
-    "编码": "code",
-    "项目名称": "name",
-    "笔记本": "notebook",
-    "数据底稿": "workbook",
-    "报告状态": "stage",
-    "政策方案": "profile",
-}
+    "项目编码": "code", "编码": "code", "项目名称": "name", "笔记本": "notebook",
+    "数据底稿": "workbook", "报告状态": "stage", "政策方案": "profile",
+}  # fmt: skip
 REQUIRED = {"code": "项目编码", "name": "项目名称", "notebook": "笔记本", "workbook": "数据底稿"}
 GIVEN = ("code", "name", "workbook", "out")  # set by the batch where a notebook declares them
 _BOOLS = {"是": True, "否": False, "true": True, "false": False, "1": True, "0": False}
@@ -58,15 +53,16 @@ class Job:
     parameters: dict[str, Any] = field(default_factory=dict)
     declared: tuple[str, ...] = ()
 
+    @property
+    def title(self) -> str:
+        """Code and name, as lists show a project."""
+        return f"{self.code} {self.name}"
+
     def injected(self, out: Path) -> dict[str, Any]:
         """The parameters given to the notebook, for its output folder `out`."""
-        given = {
-            "code": self.code,
-            "name": self.name,
-            "workbook": str(self.workbook),
-            "out": str(out),
-        }
-        return {key: given[key] for key in GIVEN if key in self.declared} | self.parameters
+        given = (self.code, self.name, str(self.workbook), str(out))
+        named = zip(GIVEN, given, strict=True)
+        return {key: value for key, value in named if key in self.declared} | self.parameters
 
 
 @dataclass(frozen=True)
@@ -76,6 +72,8 @@ class _Cell:
 
 
 _Row = tuple[int, list[_Cell]]
+_Bad = Callable[[int, str, str], None]  # notes a problem: row number, what, remedy
+_Notebooks = dict[Path, dict[str, Parameter]]
 
 
 def read_list(path: Path) -> list[Job]:
@@ -92,16 +90,21 @@ def read_list(path: Path) -> list[Job]:
     rows = _read_xlsx(path) if path.suffix.lower() in {".xlsx", ".xlsm"} else _read_csv(path)
     rows = [(number, cells) for number, cells in rows if any(cell.text for cell in cells)]
     if len(rows) < 2:
-        raise EvalkitError(
-            [Problem(file=path.name, what="清单中没有项目", remedy="请至少填写一行")]
-        )
+        raise _not_a_list(path, "清单中没有项目", "请至少填写一行")
     problems: list[Problem] = []
-    columns = _columns(path, rows[0], problems)
-    notebooks: dict[Path, dict[str, Parameter]] = {}
-    jobs = [job for row in rows[1:] if (job := _job(path, row, columns, notebooks, problems))]
-    known = {name for parameters in notebooks.values() for name in parameters}
-    problems[:0] = _unknown_columns(path, rows[0][0], columns, known) if notebooks else []
-    _unique(path, jobs, problems)
+
+    def bad(number: int, what: str, remedy: str) -> None:
+        place = f"第 {number} 行"
+        problems.append(Problem(file=path.name, cell=place, what=what, remedy=remedy))
+
+    number, header = rows[0]
+    columns = _columns(number, [_header(cell.text) for cell in header], bad)
+    if problems:
+        raise EvalkitError(problems)
+    notebooks: _Notebooks = {}
+    jobs = [job for row in rows[1:] if (job := _job(path.parent, row, columns, notebooks, bad))]
+    _unknown(number, columns, {name for known in notebooks.values() for name in known}, bad)
+    _unique(jobs, bad)
     if problems:
         raise EvalkitError(problems)
     return jobs
@@ -152,24 +155,27 @@ def notebook_parameters(path: Path) -> dict[str, Parameter]:
     return {}
 
 
+def _not_a_list(path: Path, what: str, remedy: str) -> EvalkitError:
+    return EvalkitError([Problem(file=path.name, what=what, remedy=remedy)])
+
+
 def _read_csv(path: Path) -> list[_Row]:
     try:
         data = path.read_bytes()
     except OSError:
-        raise _bad_list(path, "找不到或打不开项目清单", "请检查路径") from None
+        raise _not_a_list(path, "找不到或打不开项目清单", "请检查路径") from None
     if b"\0" in data:
-        raise _bad_list(path, "不是 CSV 文本", "请另存为 CSV（UTF-8）或 XLSX")
+        raise _not_a_list(path, "不是 CSV 文本", "请另存为 CSV（UTF-8）或 XLSX")
     for encoding in ("utf-8-sig", "gb18030"):
         try:
-            text = data.decode(encoding)
+            text = io.StringIO(data.decode(encoding), newline="")
+            lines = list(csv.reader(text, strict=True))
         except UnicodeDecodeError:
             continue
-        try:
-            lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
         except csv.Error as error:
-            raise _bad_list(path, f"CSV 格式有误（{error}）", "请检查引号是否成对") from None
+            raise _not_a_list(path, f"CSV 格式有误（{error}）", "请检查引号是否成对") from None
         return [(n, [_csv_cell(value) for value in line]) for n, line in enumerate(lines, 1)]
-    raise _bad_list(path, "文件编码既不是 UTF-8 也不是 GB18030", "请另存为 CSV（UTF-8）")
+    raise _not_a_list(path, "文件编码既不是 UTF-8 也不是 GB18030", "请另存为 CSV（UTF-8）")
 
 
 def _csv_cell(value: str) -> _Cell:
@@ -191,165 +197,121 @@ def _xlsx_cell(cell: Any) -> _Cell:
         return _Cell("")
     if isinstance(value, bool):
         return _Cell("是" if value else "否", "不是文本")
+    if isinstance(value, datetime):
+        return _Cell(value.date().isoformat(), "被识别成了日期")
     if isinstance(value, int | float):
         whole = int(value) == value
-        padded = str(cell.number_format).startswith("00")
-        suspect = "是数值，前导零或后几位可能已丢失"
-        fine = whole and abs(value) < _LONGEST_INTEGER and not padded
-        return _Cell(str(int(value)) if whole else str(value), "" if fine else suspect)
-    if isinstance(value, datetime) and value.time() == datetime.min.time():
-        value = value.date()
-    if isinstance(value, date):
-        return _Cell(value.isoformat(), "被识别成了日期")
-    text = str(value).strip()
-    return _Cell(text, f"是错误值 {text}" if getattr(cell, "data_type", "") == "e" else "")
-
-
-def _bad_list(path: Path, what: str, remedy: str) -> EvalkitError:
-    return EvalkitError([Problem(file=path.name, what=what, remedy=remedy)])
-
-
-def _columns(path: Path, header: _Row, problems: list[Problem]) -> list[str]:
-    number, cells = header
-    names = [_header(cell.text) for cell in cells]
-    for name in sorted({name for name in names if name and names.count(name) > 1}):
-        problems.append(_at(path, number, f"列“{name}”出现了不止一次", "请只保留一列"))
-    for name, title in REQUIRED.items():
-        if name not in names:
-            problems.append(_at(path, number, f"缺少“{title}”（{name}）列", "请补上这一列"))
-    if problems:
-        raise EvalkitError(problems)
-    return names
+        fine = whole and abs(value) < _LONGEST_INTEGER and cell.number_format[:2] != "00"
+        text = str(int(value)) if whole else str(value)
+        return _Cell(text, "" if fine else "是数值，前导零或后几位可能已丢失")
+    return _Cell(str(value).strip(), "是错误值" if cell.data_type == "e" else "")
 
 
 def _header(text: str) -> str:
-    plain = unicodedata.normalize("NFKC", text).strip().strip("*").strip()
+    plain = unicodedata.normalize("NFKC", text).strip(" *")
     return HEADERS.get(plain, plain.lower() if plain.lower() in REQUIRED else plain)
 
 
-def _unknown_columns(
-    path: Path, number: int, columns: list[str], known: Iterable[str]
-) -> list[Problem]:
-    """Columns that no notebook of the list declares."""
-    allowed = set(known) - set(GIVEN)
-    problems = []
+def _columns(number: int, names: list[str], bad: _Bad) -> list[str]:
+    for name in sorted({name for name in names if name and names.count(name) > 1}):
+        bad(number, f"列“{name}”出现了不止一次", "请只保留一列")
+    for name, title in REQUIRED.items():
+        if name not in names:
+            bad(number, f"缺少“{title}”（{name}）列", "请补上这一列")
+    return names
+
+
+def _unknown(number: int, columns: list[str], known: set[str], bad: _Bad) -> None:
+    """Refuse columns that no notebook of the list declares."""
+    allowed = sorted(known - set(GIVEN))
+    choices = [*allowed, *REQUIRED, *HEADERS]
     for name in columns:
-        if not name or name in REQUIRED or name in allowed:
+        if not name or name in REQUIRED or name in allowed or not known:
             continue
-        if name == "out":
-            problems.append(
-                _at(path, number, "输出文件夹不在清单中填写", "请删去 out 列，用 --out 指定")
-            )
-            continue
-        choices = [*allowed, *REQUIRED, *HEADERS]
         close = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
-        hint = f"是否应为“{close[0]}”？" if close else f"可用的参数：{'、'.join(sorted(allowed))}"
-        problems.append(_at(path, number, f"不认识的列“{name}”，笔记本没有这个参数", hint))
-    return problems
+        hint = f"是否应为“{close[0]}”？" if close else f"可用的参数：{'、'.join(allowed)}"
+        bad(number, f"不认识的列“{name}”，笔记本没有这个参数", hint)
 
 
 def _job(
-    path: Path,
-    row: _Row,
-    columns: list[str],
-    notebooks: dict[Path, dict[str, Parameter]],
-    problems: list[Problem],
+    folder: Path, row: _Row, columns: list[str], notebooks: _Notebooks, bad: _Bad
 ) -> Job | None:
     number, cells = row
-    before = len(problems)
+    wrong = False
 
-    def bad(what: str, remedy: str) -> None:
-        problems.append(_at(path, number, what, remedy))
+    def refuse(what: str, remedy: str) -> None:
+        nonlocal wrong
+        wrong = True
+        bad(number, what, remedy)
 
     if any(cell.text for cell in cells[len(columns) :]):
-        bad("这一行的列数多于表头", "含逗号的内容请用双引号括起来")
+        refuse("这一行的列数多于表头", "含逗号的内容请用双引号括起来")
     values = {name: cell for name, cell in zip(columns, cells, strict=False) if cell.text}
-    if "" in values:
-        bad(f"“{values.pop('').text}”所在的列没有表头", "请补上表头或清空该列")
-    for name, title in REQUIRED.items():
-        if name not in values:
-            bad(f"{title}为空", f"请填写{title}")
-    code = values.get("code", _Cell(""))
+    if stray := values.pop("", None):
+        refuse(f"“{stray.text}”所在的列没有表头", "请补上表头或清空该列")
+    code, name, book, work = (values.get(key, _Cell("")) for key in REQUIRED)
+    for key, title in REQUIRED.items():
+        if key not in values:
+            refuse(f"{title}为空", f"请填写{title}")
     if code.suspect:
-        bad(f"项目编码“{code.text}”{code.suspect}", "请将该列设为文本格式后重新填写")
-    workbook = path.parent / values["workbook"].text if "workbook" in values else None
-    if workbook and not workbook.is_file():
-        bad(f"找不到数据底稿“{values['workbook'].text}”", "路径以清单所在文件夹为起点")
-    notebook = _notebook(path, values["notebook"].text) if "notebook" in values else None
-    parameters: dict[str, Parameter] = {}
-    if notebook and notebook not in notebooks:
+        refuse(f"项目编码“{code.text}”{code.suspect}", "请将该列设为文本格式后重新填写")
+    workbook = (folder / work.text).resolve()
+    if work.text and not workbook.is_file():
+        refuse(f"找不到数据底稿“{work.text}”", "路径以清单所在文件夹为起点")
+    notebook = _notebook(folder, book.text)
+    if book.text and notebook not in notebooks:
         try:
             notebooks[notebook] = notebook_parameters(notebook)
         except EvalkitError:
-            bad(
-                f"找不到笔记本“{values['notebook'].text}”或它不是笔记本",
-                "请填写笔记本名称或 .ipynb 路径",
-            )
-            notebooks[notebook] = {}
-    if notebook:
-        parameters = notebooks[notebook]
-    chosen = _chosen(values, parameters, bad)
-    if len(problems) > before or workbook is None or notebook is None:
+            remedy = "请填写笔记本名称或 .ipynb 路径"
+            refuse(f"找不到笔记本“{book.text}”或它不是笔记本", remedy)
+    parameters = notebooks.get(notebook, {})
+    chosen = _chosen(values, parameters, refuse)
+    if wrong:
         return None
-    name = values["name"].text
-    folder = safe_name(f"{code.text}_{name}")
-    resolved = workbook.resolve()
-    return Job(number, code.text, name, notebook, resolved, folder, chosen, tuple(parameters))
+    own = safe_name(f"{code.text}_{name.text}")
+    return Job(number, code.text, name.text, notebook, workbook, own, chosen, tuple(parameters))
 
 
-def _notebook(path: Path, text: str) -> Path:
+def _notebook(folder: Path, text: str) -> Path:
     if "/" in text or "\\" in text or text.lower().endswith(".ipynb"):
-        return (path.parent / text).resolve()
+        return (folder / text).resolve()
     return asset("notebooks", f"{text}.ipynb").resolve()
 
 
 def _chosen(
-    values: dict[str, _Cell], parameters: dict[str, Parameter], bad: Callable[[str, str], None]
+    values: dict[str, _Cell], parameters: dict[str, Parameter], refuse: Callable[[str, str], None]
 ) -> dict[str, Any]:
     chosen: dict[str, Any] = {}
-    for name, cell in values.items():
-        if name in REQUIRED or name == "out":
-            continue
-        parameter = parameters.get(name)
-        if parameter is None:
-            continue
+    for name in values.keys() & parameters.keys() - {*REQUIRED, *GIVEN}:
+        text, kind = values[name].text, parameters[name].kind
         try:
-            chosen[name] = _value(cell.text, parameter)
-        except ValueError:
-            wanted = _KINDS.get(parameter.kind, "可在清单中填写的值")
-            bad(f"参数“{name}”的值“{cell.text}”不是{wanted}", "请改正或清空以使用默认值")
-        if name == "stage" and cell.text not in STAGES:
-            bad(f"报告状态“{cell.text}”不存在", f"请填写{'、'.join(STAGES)}之一")
-    return chosen
+            chosen[name] = _value(text, kind)
+        except (ValueError, KeyError):
+            wanted = _KINDS.get(kind, "可在清单中填写的值")
+            refuse(f"参数“{name}”的值“{text}”不是{wanted}", "请改正或清空以使用默认值")
+        if name == "stage" and text not in STAGES:
+            refuse(f"报告状态“{text}”不存在", f"请填写{'、'.join(STAGES)}之一")
+    return {name: chosen[name] for name in parameters if name in chosen}
 
 
-def _value(text: str, parameter: Parameter) -> Any:
-    if parameter.kind == "str":
+def _value(text: str, kind: str) -> Any:
+    if kind == "str":
         return text
-    plain = unicodedata.normalize("NFKC", text).replace(",", "")
-    if parameter.kind == "int":
-        return int(plain)
-    if parameter.kind == "float":
-        return float(plain)
-    if parameter.kind == "bool" and plain.lower() in _BOOLS:
-        return _BOOLS[plain.lower()]
-    raise ValueError(text)
+    plain = unicodedata.normalize("NFKC", text).replace(",", "").lower()
+    read: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "bool": _BOOLS.__getitem__}
+    return read[kind](plain)
 
 
-def _unique(path: Path, jobs: list[Job], problems: list[Problem]) -> None:
+def _unique(jobs: list[Job], bad: _Bad) -> None:
     codes: dict[str, Job] = {}
     folders: dict[str, Job] = {}
     for job in jobs:
         first = codes.setdefault(job.code.casefold(), job)
+        other = folders.setdefault(job.folder.casefold(), job)
         if first is not job:
             what = f"项目编码“{job.code}”与第 {first.row} 行重复"
-            problems.append(_at(path, job.row, what, "编码须唯一（不分大小写）"))
-            continue
-        first = folders.setdefault(job.folder.casefold(), job)
-        if first is not job:
-            what = f"与第 {first.row} 行会写入同一个输出文件夹“{job.folder}”"
-            problems.append(_at(path, job.row, what, "请区分项目编码或名称"))
-
-
-def _at(path: Path, number: int, what: str, remedy: str) -> Problem:
-    return Problem(file=path.name, cell=f"第 {number} 行", what=what, remedy=remedy)
+            bad(job.row, what, "编码须唯一（不分大小写）")
+        elif other is not job:
+            what = f"与第 {other.row} 行会写入同一个输出文件夹“{job.folder}”"
+            bad(job.row, what, "请区分项目编码或名称")

@@ -8,9 +8,9 @@ from typing import Literal
 
 from evalkit.batch.jobs import Job
 
+ERROR_TAG = "papermill-error-cell-tag"  # cells so tagged are dropped when a notebook runs again
+
 Status = Literal["完成", "未变化", "失败", "中断", "未选"]
-
-
 Kind = Literal["refused", "exception", "timeout", "kernel", "figure", "stopped", "internal"]
 
 
@@ -37,7 +37,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One project. `outputs` are the files of its last good run, relative to `folder`."""
+    """One project. `outputs` are the files of its last run, relative to `folder`."""
 
     job: Job
     folder: Path
@@ -47,6 +47,21 @@ class Outcome:
     notes: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     headline: str = ""  # e.g. 88.50 分 良
+
+    @property
+    def failed(self) -> bool:
+        """True if it failed or was cut short: what lies in its folder is not of this run."""
+        return self.status in ("失败", "中断")
+
+    @property
+    def place(self) -> str:
+        """The cell that failed, if one did."""
+        return self.failure.place if self.failure else ""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it failed, in sentences."""
+        return self.failure.lines if self.failure else ("还没有运行",)
 
 
 @dataclass(frozen=True)
@@ -62,7 +77,7 @@ class BatchOutcome:
     @property
     def failed(self) -> list[Outcome]:
         """Projects that failed or were cut short."""
-        return [o for o in self.outcomes if o.status in ("失败", "中断")]
+        return [outcome for outcome in self.outcomes if outcome.failed]
 
     @property
     def exit_code(self) -> int:

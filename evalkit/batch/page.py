@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from evalkit.batch.consistency import Finding
 from evalkit.batch.jobs import Job
-from evalkit.batch.outcome import Failure
+from evalkit.batch.outcome import ERROR_TAG, Failure
 from evalkit.batch.summary import PAPERS, REPORT, Entry, computed_total
 from evalkit.core.numbers import fixed, wan
 from evalkit.core.problem import SEVERITY_NAMES
@@ -32,19 +32,28 @@ _DROPPED = re.compile(r"<(style|script)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL
 
 def write_index(path: Path, entries: Sequence[Entry], findings: Sequence[Finding]) -> Path:
     """Write the list's front page; returns the path really written."""
-    failed = [e.outcome for e in entries if e.outcome.status in ("失败", "中断")]
-    page = _environment().get_template("index.html.j2")
-    script = _environment().get_template("sort.js").render()
-    html = page.render(
-        rows=[_row(number, entry, path.parent) for number, entry in enumerate(entries, 1)],
-        failed=failed,
+    pages = _environment()
+    script = pages.get_template("sort.js").render()
+    html = pages.get_template("index.html.j2").render(
+        entries=entries,
         findings=findings,
-        entries=[e for e in entries if e.result],
+        links={entry.outcome.job.code: _links(entry, path.parent) for entry in entries},
         severity=SEVERITY_NAMES,
+        computed_total=computed_total,
         script=Markup(script),  # noqa: S704 our own file, no data in it
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
     return write_bytes(path, html.encode("utf-8"))
+
+
+def _links(entry: Entry, root: Path) -> list[tuple[str, str]]:
+    """Relative, quoted links to report, working papers and the executed notebook."""
+    notebook = f"{entry.outcome.job.notebook.stem}.html"
+    files = [
+        (label, entry.file(name))
+        for label, name in (("报告", REPORT), ("底稿", PAPERS), ("过程", notebook))
+    ]
+    return [(label, quote(f.relative_to(root).as_posix())) for label, f in files if f]
 
 
 def write_notebook(folder: Path, job: Job, node: Any, failure: Failure | None) -> None:
@@ -56,7 +65,8 @@ def write_notebook(folder: Path, job: Job, node: Any, failure: Failure | None) -
     write_bytes(folder / job.notebook.name, (text + "\n").encode("utf-8"))
     exporter = HTMLExporter(template_name="basic", sanitize_html=True, log=_log)  # type: ignore[no-untyped-call]
     exporter.register_filter("clean_html", _clean)  # type: ignore[no-untyped-call]
-    body, _ = exporter.from_notebook_node(node)
+    cells = [cell for cell in node.cells if ERROR_TAG not in cell.metadata.get("tags", [])]
+    body, _ = exporter.from_notebook_node(nbformat.from_dict({**node, "cells": cells}))  # type: ignore[no-untyped-call]
     page = _environment().get_template("notebook.html.j2")
     html = page.render(job=job, failure=failure, body=Markup(body))  # noqa: S704 sanitised
     write_bytes(folder / f"{job.notebook.stem}.html", html.encode("utf-8"))
@@ -86,43 +96,7 @@ def _allowed(tag: str, name: str, value: str) -> bool:
 
 
 def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("evalkit.batch", "pages"), autoescape=True, undefined=StrictUndefined
-    )
-
-
-def _row(number: int, entry: Entry, root: Path) -> dict[str, Any]:
-    outcome, result = entry.outcome, entry.result
-    card = result.score if result else None
-    subject = result.subject if result else {}
-    computed = computed_total(result) if result else None
-    score, sort = "", ""
-    if card:
-        score = (
-            fixed(card.total) if card.total is not None else f"{fixed(card.low)}–{fixed(card.high)}"
-        )
-        sort = str(card.total if card.total is not None else card.low)
-    budget = result.values.get("funds.budget") if result else None
-    names = {"报告": REPORT, "底稿": PAPERS, "过程": f"{outcome.job.notebook.stem}.html"}
-    return {
-        "number": number,
-        "job": outcome.job,
-        "unit": subject.get("unit", ""),
-        "budget": wan(budget) if budget is not None else "",
-        "score": score,
-        "sort": sort,
-        "tentative": bool(card and card.total is None),
-        "computed": fixed(computed) if computed is not None else "",
-        "grade": card.grade if card else "",
-        "grade_note": card.grade_note if card else "",
-        "stage": result.stage if result else "",
-        "issues": len(result.tables.get("issues", [])) if result else None,
-        "warnings": len(entry.warnings),
-        "missing": len(entry.missing),
-        "status": outcome.status,
-        "links": [
-            (label, quote(file.relative_to(root).as_posix()))
-            for label, name in names.items()
-            if (file := entry.file(name))
-        ],
-    }
+    loader = PackageLoader("evalkit.batch", "pages")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    environment.filters |= {"fixed": fixed, "wan": wan}
+    return environment

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from collections import Counter
 from typing import Protocol
 
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from evalkit.batch.jobs import Job
 from evalkit.batch.outcome import BatchOutcome, Outcome
@@ -39,120 +32,74 @@ class Reporter(Protocol):
         """Called once, after the summary is written."""
 
 
-def choose() -> Reporter:
-    """The live view if standard output is a terminal, plain lines if not."""
-    return Live() if sys.stdout.isatty() else Lines()
+class Screen:
+    """A line a finished project; on a terminal also the running ones with stage and time."""
 
-
-class Lines:
-    """One plain line a finished project, then the failures."""
-
-    def __init__(self) -> None:
-        self.total = self.count = 0
+    def __init__(self, console: Console | None = None) -> None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # a cp936 console lacks some characters
+        self.console = console or Console(
+            markup=False, emoji=False, highlight=False, soft_wrap=True
+        )
+        columns = [SpinnerColumn("line"), TextColumn("{task.description}", markup=False)]
+        stage = TextColumn("{task.fields[stage]}", style="cyan", markup=False)
+        self.view = Progress(
+            *columns, BarColumn(24), stage, TimeElapsedColumn(),
+            console=self.console, transient=True, disable=not self.console.is_terminal,
+        )  # fmt: skip
+        self.tasks: dict[str, TaskID] = {}
+        self.whole, self.total, self.count = TaskID(0), 0, 0
 
     def begin(self, total: int) -> None:
         """See Reporter."""
         self.total = total
-        _say(f"共 {total} 个项目")
-
-    def stage(self, job: Job, stage: str) -> None:
-        """See Reporter."""
-
-    def done(self, outcome: Outcome) -> None:
-        """See Reporter."""
-        self.count += 1
-        _say(f"[{self.count}/{self.total}] {_line(outcome)}")
-        for note in outcome.notes:
-            _say(f"      {note}")
-
-    def end(self, batch: BatchOutcome) -> None:
-        """See Reporter."""
-        for line in closing(batch):
-            _say(line)
-
-
-class Live:
-    """Running projects with their stage and time, above one bar for the whole list."""
-
-    def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False)
-        self.view = Progress(
-            SpinnerColumn("line"),
-            TextColumn("{task.description}"),
-            BarColumn(24),
-            MofNCompleteColumn(),
-            TextColumn("[cyan]{task.fields[stage]}"),
-            TimeElapsedColumn(),
-            console=self.console,
-            transient=True,
-        )
-        self.tasks: dict[str, TaskID] = {}
-        self.whole = TaskID(0)
-
-    def begin(self, total: int) -> None:
-        """See Reporter."""
+        self.console.print(f"共 {total} 个项目")
         self.whole = self.view.add_task("全部项目", total=total, stage="")
         self.view.start()
 
     def stage(self, job: Job, stage: str) -> None:
         """See Reporter."""
         if job.code not in self.tasks:
-            self.tasks[job.code] = self.view.add_task(escape(job.name), total=None, stage="")
-        self.view.update(self.tasks[job.code], stage=escape(stage))
+            self.tasks[job.code] = self.view.add_task(job.name, total=None, stage="")
+        self.view.update(self.tasks[job.code], stage=stage)
 
     def done(self, outcome: Outcome) -> None:
         """See Reporter."""
-        task = self.tasks.pop(outcome.job.code, None)
-        if task is not None:
-            self.view.remove_task(task)
-        style = _STYLES.get(outcome.status, "")
-        self.console.print(f"[{style}]{escape(_line(outcome))}[/]")
+        self.count += 1
+        if outcome.job.code in self.tasks:
+            self.view.remove_task(self.tasks.pop(outcome.job.code))
+        count = f"{self.count}/{self.total}"
+        self.console.print(f"[{count}] {_line(outcome)}", style=_STYLES[outcome.status])
         for note in outcome.notes:
-            self.console.print(f"    [yellow]{escape(note)}[/]")
-        self.view.advance(self.whole)
+            self.console.print(f"      {note}", style="yellow")
+        self.view.update(self.whole, completed=self.count, stage=count)
+        if self.count == self.total:
+            self.view.stop()
 
     def end(self, batch: BatchOutcome) -> None:
         """See Reporter."""
-        self.view.stop()
         for line in closing(batch):
-            self.console.print(escape(line), style="red" if line.startswith("  ") else "")
+            self.console.print(line)
 
 
 def closing(batch: BatchOutcome) -> list[str]:
     """The last lines: counts, each failure with cell and reason, where the results are."""
-    counts = dict.fromkeys(("完成", "未变化", "失败", "中断", "未选"), 0)
-    for outcome in batch.outcomes:
-        counts[outcome.status] += 1
-    lines = ["，".join(f"{status} {n} 个" for status, n in counts.items() if n)]
-    lines[0] += f"；用时 {batch.seconds:.1f} 秒"
+    counts = Counter(outcome.status for outcome in batch.outcomes)
+    shown = "，".join(f"{status} {n} 个" for status, n in counts.items())
+    lines = [f"{shown}；用时 {batch.seconds:.1f} 秒"]
     if batch.failed:
         lines.append("未完成的项目：")
-        for outcome in batch.failed:
-            place = outcome.failure.place if outcome.failure else ""
-            reasons = outcome.failure.lines if outcome.failure else ("还没有运行",)
-            lines.append(
-                f"  {outcome.job.code} {outcome.job.name}" + (f" {place}" if place else "")
-            )
-            lines += [f"    {reason}" for reason in reasons]
+    for outcome in batch.failed:
+        lines.append(f"  {outcome.job.title} {outcome.place}".rstrip())
+        lines += [f"    {reason}" for reason in outcome.reasons]
     if batch.index:
-        lines += [f"汇总表：{batch.summary}", f"首页：{batch.index}"]
-    elif batch.outcomes:
-        lines.append(f"成果：{batch.outcomes[0].folder}")
-    return lines
+        return [*lines, f"汇总表：{batch.summary}", f"首页：{batch.index}"]
+    return [*lines, *(f"成果：{outcome.folder}" for outcome in batch.outcomes)]
 
 
 def _line(outcome: Outcome) -> str:
     status = "未变化，跳过" if outcome.status == "未变化" else outcome.status
-    facts = [status, outcome.job.code, outcome.job.name, outcome.headline]
-    if outcome.failure and outcome.status == "失败":
-        facts.append(outcome.failure.place or outcome.failure.lines[0])
-    if outcome.status in ("完成", "失败"):
-        facts.append(f"{outcome.seconds:.1f} 秒")
+    took = f"{outcome.seconds:.1f} 秒" if outcome.status in ("完成", "失败") else ""
+    why = outcome.place or outcome.reasons[0] if outcome.status == "失败" else ""
+    facts = [status, outcome.job.code, outcome.job.name, outcome.headline, why, took]
     return "  ".join(fact for fact in facts if fact)
-
-
-def _say(line: str) -> None:
-    """Print what the console's encoding (often cp936) can show; the rest becomes `?`."""
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(line.encode(encoding, "replace").decode(encoding) + "\n")
-    sys.stdout.flush()

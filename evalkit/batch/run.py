@@ -17,10 +17,10 @@ from evalkit.batch.consistency import review
 from evalkit.batch.jobs import Job, notebook_parameters, read_list
 from evalkit.batch.outcome import BatchOutcome, Failure, Outcome
 from evalkit.batch.page import write_index, write_notebook
-from evalkit.batch.progress import Reporter, choose
+from evalkit.batch.progress import Reporter, Screen
 from evalkit.batch.summary import collect, headline, write_summary
 from evalkit.core.paths import asset
-from evalkit.core.problem import EvalkitError, Problem
+from evalkit.core.problem import EvalkitError, Problem, refuse
 from evalkit.core.store import digest, safe_name
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def run_batch(
     """
     listed = read_list(list_path)
     wanted = _wanted(listed, only)
-    batch = _Batch(_folder(out), force, timeout, cell_timeout, reporter or choose())
+    batch = _Batch(_folder(out), force, timeout, cell_timeout, reporter or Screen())
     batch.reporter.begin(len(wanted))
     begun = time.monotonic()
     done = batch.run(wanted, min(MOST_AT_ONCE, os.cpu_count() or 1) if jobs is None else jobs)
@@ -94,7 +94,7 @@ def run_one(
     chosen = {key: value for key, value in parameters.items() if key in known}
     folder = safe_name(f"{code}_{name}")
     job = Job(1, code, name, book, workbook, folder, chosen, tuple(known))
-    batch = _Batch(_folder(out), True, timeout, None, reporter or choose())
+    batch = _Batch(_folder(out), True, timeout, None, reporter or Screen())
     batch.reporter.begin(1)
     begun = time.monotonic()
     outcomes = tuple(batch.run([job], 1).values())
@@ -107,15 +107,13 @@ def _wanted(listed: list[Job], only: Sequence[str] | None) -> list[Job]:
     if only is None:
         return listed
     codes = {job.code.casefold(): job for job in listed}
-    unknown = [code for code in only if code.casefold() not in codes]
-    if unknown:
-        problems = []
-        for code in unknown:
-            close = difflib.get_close_matches(code.casefold(), codes, n=1)
-            remedy = f"是否应为“{codes[close[0]].code}”？" if close else "请核对编码"
-            problems.append(Problem(what=f"清单中没有编码“{code}”", remedy=remedy))
-        raise EvalkitError(problems)
-    chosen = {code.casefold() for code in only}
+    chosen = [code.casefold() for code in only]
+    problems = []
+    for code in [code for code in only if code.casefold() not in codes]:
+        close = difflib.get_close_matches(code.casefold(), codes, n=1)
+        remedy = f"是否应为“{codes[close[0]].code}”？" if close else "请核对编码"
+        problems.append(Problem(what=f"清单中没有编码“{code}”", remedy=remedy))
+    refuse(problems)
     return [job for job in listed if job.code.casefold() in chosen]
 
 
@@ -181,19 +179,13 @@ class _Batch:
         begun = time.monotonic()
         try:
             outcome = self._attempt(job)
-        except EvalkitError as error:
-            lines = tuple(str(problem) for problem in error.problems)
-            outcome = self._failed(job, Failure("refused", lines))
-        except OSError as error:
-            reason = f"文件读写失败：{error.strerror or error}（{error.filename or ''}）"
-            outcome = self._failed(job, Failure("internal", (reason,)))
         except Exception as error:  # whatever it was, the other projects go on
-            reason = f"程序内部错误，{type(error).__name__}：{error}"
-            outcome = self._failed(job, Failure("internal", (reason,)))
+            failure = Failure("internal", (f"程序内部错误，{type(error).__name__}：{error}",))
+            if isinstance(error, OSError):
+                what = f"文件读写失败：{error.strerror or error}（{error.filename or ''}）"
+                failure = Failure("internal", (what,))
+            outcome = Outcome(job, self.out / job.folder, "失败", failure=failure)
         return replace(outcome, seconds=time.monotonic() - begun)
-
-    def _failed(self, job: Job, failure: Failure) -> Outcome:
-        return Outcome(job, self.out / job.folder, "失败", failure=failure)
 
     def _attempt(self, job: Job) -> Outcome:
         begun = time.monotonic()
@@ -227,23 +219,20 @@ class _Batch:
         return Outcome(job, folder, "失败", 0, run.failure, tuple(notes), tuple(outputs))
 
     def _unchanged(self, job: Job, folder: Path) -> Outcome:
-        names = [p.name for p in self.manifest.edited(job, self.out)]
         outputs = tuple(self.manifest.last[job.folder]["outputs"])
-        edited = [name for name in names if name in {Path(o).name for o in outputs}]
-        notes = tuple(f"{name} 有人工修改，保持原样" for name in edited)
+        edited = [path.relative_to(folder) for path in self.manifest.edited(job, self.out)]
+        kept = [path.name for path in edited if path.as_posix() in outputs]
+        notes = tuple(f"{name} 有人工修改，保持原样" for name in kept)
         return Outcome(job, folder, "未变化", 0, None, notes, outputs, headline(folder))
 
     def _execute(self, job: Job, folder: Path) -> Run:
         from evalkit.batch.engine import Run  # two seconds, spared where nothing runs
 
-        run = Run(
-            job.notebook,
-            job.injected(folder),
-            folder,
-            self.timeout,
-            self.cell_timeout,
-            lambda stage: self.reporter.stage(job, stage),
-        )
+        def tell(stage: str) -> None:
+            self.reporter.stage(job, stage)
+
+        given = job.injected(folder)
+        run = Run(job.notebook, given, folder, self.timeout, self.cell_timeout, tell)
         with self._lock:
             self.running.append(run)
             run.stopped = self.stopping

@@ -22,60 +22,20 @@ from evalkit.core.store import write_atomic
 REPORT, PAPERS, CHECKS = "评价报告.docx", "底稿.xlsx", "checks.json"
 _TEXT_LIMIT = 32_767  # characters of an Excel cell
 
-_TOTALS = ["序号", "项目编码", "项目名称", "实施单位", "评价年度", "全年预算（万元）"]
-_TOTALS += [
-    "支出（万元）",
-    "预算执行率（%）",
-    "总分",
-    "调分前总分",
-    "得分率（%）",
-    "等级",
-    "报告状态",
-]
-_TOTALS += ["调分项数", "问题数", "警告数", "待补充", "运行情况"]
-_ISSUES = ["项目编码", "项目名称", "编号", "类别", "问题", "事实", "涉及金额（万元）", "违反规定"]
-_ISSUES += ["佐证", "对应指标", "扣分", "原因", "建议", "责任单位", "整改时限", "严重"]
-_ADJUSTED = ["项目编码", "项目名称", "指标编号", "三级指标", "计算得分", "调整后得分", "调整"]
-_ADJUSTED += ["理由", "依据", "批准人", "日期"]
-_TROUBLE = ["项目编码", "项目名称", "性质", "位置", "说明", "处理"]
-_REVIEW = ["类别", "性质", "指标或位置", "涉及项目", "情况", "处理"]
-_WIDTHS = {  # in characters; each sheet prints legibly on one A4 page across
-    "序号": 5,
-    "项目编码": 17,
-    "项目名称": 22,
-    "实施单位": 20,
-    "全年预算（万元）": 11,
-    "支出（万元）": 11,
-    "总分": 9,
-    "等级": 6,
-    "编号": 6,
-    "问题": 18,
-    "事实": 30,
-    "违反规定": 22,
-    "佐证": 9,
-    "对应指标": 14,
-    "扣分": 7,
-    "原因": 18,
-    "建议": 24,
-    "责任单位": 14,
-    "整改时限": 15,
-    "严重": 6,
-    "三级指标": 18,
-    "理由": 40,
-    "依据": 28,
-    "批准人": 12,
-    "日期": 14,
-    "位置": 20,
-    "说明": 60,
-    "处理": 34,
-    "指标或位置": 28,
-    "涉及项目": 40,
-    "情况": 56,
-}
-_WIDTH = 8
-_WIDE = 0x2000  # from this character on, two places
+_WIDE = 0x2000  # from this character on, a character takes two places
 _LINE, _TALLEST = 13, 409  # points
 _SHORT = 5  # characters of a text that is centred
+
+# Columns and their widths in characters; each sheet prints legibly on one A4 page across.
+_TOTALS = """序号 5|项目编码 17|项目名称 22|实施单位 20|评价年度 8|全年预算（万元） 11
+|支出（万元） 11|预算执行率（%） 8|总分 9|调分前总分 8|得分率（%） 8|等级 6|报告状态 8
+|调分项数 8|问题数 8|警告数 8|待补充 8|运行情况 8"""
+_ISSUES = """项目编码 17|项目名称 22|编号 6|类别 8|问题 18|事实 30|涉及金额（万元） 9|违反规定 22
+|佐证 9|对应指标 14|扣分 7|原因 18|建议 24|责任单位 14|整改时限 15|严重 6"""
+_ADJUSTED = """项目编码 17|项目名称 22|指标编号 8|三级指标 18|计算得分 8|调整后得分 8|调整 8
+|理由 40|依据 28|批准人 12|日期 14"""
+_TROUBLE = "项目编码 17|项目名称 22|性质 8|位置 20|说明 60|处理 34"
+_REVIEW = "类别 8|性质 8|指标或位置 28|涉及项目 40|情况 56|处理 34"
 
 Cell = str | Decimal | int | None
 
@@ -88,11 +48,6 @@ class Entry:
     result: Result | None = None
     problems: tuple[Problem, ...] = ()
     missing: tuple[str, ...] = ()
-
-    @property
-    def title(self) -> str:
-        """Code and name, as lists show a project."""
-        return f"{self.outcome.job.code} {self.outcome.job.name}"
 
     @property
     def warnings(self) -> list[Problem]:
@@ -114,7 +69,7 @@ def collect(outcomes: Sequence[Outcome]) -> list[Entry]:
 
 
 def _entry(outcome: Outcome) -> Entry:
-    if outcome.status in ("失败", "中断") or result_file.FILE_NAME not in outcome.outputs:
+    if outcome.failed or result_file.FILE_NAME not in outcome.outputs:
         return Entry(outcome)
     try:
         result, _ = result_file.load(outcome.folder / result_file.FILE_NAME)
@@ -169,7 +124,7 @@ def write_summary(path: Path, entries: Sequence[Entry], findings: Sequence[Findi
     return write_atomic(path, write)
 
 
-def _totals(entries: Sequence[Entry]) -> tuple[list[str], list[list[Cell]]]:
+def _totals(entries: Sequence[Entry]) -> tuple[str, list[list[Cell]]]:
     cards = [e.result.score for e in entries if e.result and e.result.score]
     levels = list(dict.fromkeys(g.level1 for card in cards for g in card.level1()))
     rows: list[dict[str, Cell]] = [
@@ -182,8 +137,13 @@ def _totals(entries: Sequence[Entry]) -> tuple[list[str], list[list[Cell]]]:
         }
         for number, entry in enumerate(entries, 1)
     ]
-    headers = [*_TOTALS, *(f"{level}得分" for level in levels)]
-    return headers, [[row.get(header) for header in headers] for row in rows]
+    spec = "|".join([_TOTALS, *(f"{level}得分 8" for level in levels)])
+    return spec, [[row.get(name) for name, _ in _columns(spec)] for row in rows]
+
+
+def _columns(spec: str) -> list[tuple[str, int]]:
+    pairs = [column.rsplit(" ", 1) for column in spec.replace("\n", "").split("|")]
+    return [(name, int(width)) for name, width in pairs]
 
 
 def _found(entry: Entry) -> dict[str, Cell]:
@@ -257,10 +217,9 @@ def _trouble(entries: Iterable[Entry]) -> list[list[Cell]]:
     rows: list[list[Cell]] = []
     for entry in entries:
         who, outcome = _who(entry), entry.outcome
-        if outcome.status in ("失败", "中断"):
-            place = outcome.failure.place if outcome.failure else ""
-            lines = outcome.failure.lines if outcome.failure else ("还没有运行",)
-            rows += [[*who, outcome.status, place, line, "改正后重新运行"] for line in lines]
+        if outcome.failed:
+            failed = [*who, outcome.status, outcome.place]
+            rows += [[*failed, reason, "改正后重新运行"] for reason in outcome.reasons]
         rows += [[*who, "提示", "", note, ""] for note in outcome.notes]
         for problem in sorted(entry.problems, key=lambda p: list(SEVERITY_NAMES).index(p.severity)):
             place = "｜".join(part for part in (problem.sheet, problem.cell) if part)
@@ -301,23 +260,19 @@ class _Sheets:
         self.none = book.add_format(font | {"font_color": "#7F7F7F"})
 
     def add(
-        self,
-        name: str,
-        title: str,
-        headers: list[str],
-        rows: list[list[Cell]],
-        pinned: int = 0,
+        self, name: str, title: str, spec: str, rows: list[list[Cell]], pinned: int = 0
     ) -> None:
         sheet = self.book.add_worksheet(name)
-        last = len(headers) - 1
+        columns = _columns(spec)
+        last = len(columns) - 1
         sheet.merge_range(0, 0, 0, last, title, self.title)
         sheet.set_row(0, 30)
-        for column, header in enumerate(headers):
-            sheet.write_string(1, column, header, self.head)
-            sheet.set_column(column, column, _width(header))
         sheet.set_row(1, 32)
+        for column, (header, width) in enumerate(columns):
+            sheet.write_string(1, column, header, self.head)
+            sheet.set_column(column, column, width)
         for number, row in enumerate(rows, 2):
-            lines = [_lines(value, _width(h)) for value, h in zip(row, headers, strict=True)]
+            lines = [_lines(value, w) for value, (_, w) in zip(row, columns, strict=True)]
             sheet.set_row(number, min(_LINE * max(lines) + 4, _TALLEST))
             for column, value in enumerate(row):
                 self._write(sheet, number, column, value)
@@ -343,10 +298,6 @@ class _Sheets:
         else:
             style = self.short if len(value) <= _SHORT else self.text
             sheet.write_string(row, column, value[:_TEXT_LIMIT], style)
-
-
-def _width(header: str) -> int:
-    return _WIDTHS.get(header, _WIDTH)
 
 
 def _lines(value: Cell, width: int) -> int:

@@ -67,7 +67,7 @@ def report_context(
     texts["conclusion"] = prose.sentence(result.texts.get("conclusion", ""))
     texts["purpose"] = result.texts.get("purpose", "")
     issues = result.tables.get("issues", [])
-    differing = [r["place"] for r in result.tables.get("visits", [])
+    differing = [prose.bare(r["place"]) for r in result.tables.get("visits", [])
                  if r["difference"].strip("。 ") not in ("", "无", "一致", "无差异")]  # fmt: skip
     context = {
         "document": {
@@ -83,11 +83,11 @@ def report_context(
         **_figures(result),
         "samples": result.tables.get("samples", []),
         "visits": {"count": len(result.tables.get("visits", [])),
-                   "differing": prose.listed(differing)},
+                   "differing": len(differing), "places": "、".join(differing)},
         "issues": [_issue(row) for row in issues],
         "problems": prose.numbered(row["title"] for row in issues),
         "advice": prose.numbered(row["advice"] for row in issues),
-        "bases": _bases(result.score),
+        "bases": _bases(result.score), "mapping": _mapping(result),
         "has": {name: block is not None for name, block in blocks.items()}
         | {key.replace(".", "_"): key in result.values for key in _OPTIONAL},
         **_scores(result.score, issues),
@@ -119,9 +119,20 @@ def _figures(result: Result) -> dict[str, dict[str, str]]:
     return found
 
 
+def _mapping(result: Result) -> str:
+    """How answers became satisfaction: the mapping's name, with the weights that were used."""
+    name = result.subject.get("survey_mapping") or GAP
+    traces = [i.trace for i in result.score.indicators] if result.score else []
+    uses = [p.value for t in traces for p in t.policies if p.key == "survey_mappings"]
+    weights = uses[0].get(name) if uses and isinstance(uses[0], dict) else None
+    said = "、".join(plain(Decimal(str(weight))) for weight in weights or ())
+    said = said and f"（从“非常满意”到“非常不满意”依次赋{said}分）"
+    return f"“{name}”口径{said}"
+
+
 def _issue(row: Mapping[str, str]) -> dict[str, str]:
     """A problem with its sentences closed, its gaps marked, and the cells of the ledger."""
-    lost = f"扣{row['lost']}分" if row["lost"] not in ("", "0") else ""
+    lost = f"扣{fixed(Decimal(row['lost']))}分" if row["lost"] not in ("", "0") else ""
     mark = prose.evidence_mark(row["evidence"])
     filled = {key: row[key] or GAP for key in ("responsible", "deadline")}
     closed = {key: prose.sentence(row[key] or GAP) for key in ("fact", "cause", "advice")}
@@ -187,6 +198,10 @@ def _blocks(
     rows["issues"] = [_issue(row) for row in result.tables.get("issues", [])]
     if result.score:
         rows |= {"groups": _group_rows(result.score), "scores": _score_rows(result.score)}
+    rows["adjustments"] = [
+        {**row, **{k: fixed(Decimal(row[k])) for k in ("computed", "adjusted")}}
+        for row in result.tables.get("adjustments", [])
+    ]
     notes = {"funds": _funds_note(rows.get("funds", []))}
     rows["funds"] = [
         {**row, **{k: row[k] or GAP for k in _MONEY[1:]}} for row in rows.get("funds", [])
@@ -239,7 +254,7 @@ def _range(card: Scorecard) -> str:
 
 def _score_rows(card: Scorecard) -> Rows:
     rows = [{"level1": i.level1, "level2": i.level2, "level3": i.level3, "points": plain(i.points),
-             "standard": i.standard or GAP, "situation": prose.situation(i),
+             "standard": prose.bare(i.standard) or GAP, "situation": prose.situation(i),
              "score": prose.figure(i.score), "reason": prose.loss_reason(i)}
             for i in card.indicators]  # fmt: skip
     known = card.total is not None

@@ -6,15 +6,18 @@ written as text. Nothing reads the clock: equal results give equal bytes.
 
 from __future__ import annotations
 
+import io
 import re
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import xlsxwriter
+from xlsxwriter import Workbook
+from xlsxwriter.utility import quote_sheetname, xl_range
 from xlsxwriter.utility import xl_rowcol_to_cell as at
 
 from evalkit.core.model import (
@@ -24,49 +27,62 @@ from evalkit.core.model import (
     PolicyUse,
     Result,
     Scorecard,
+    Trace,
 )
-from evalkit.core.numbers import fixed, plain
+from evalkit.core.numbers import chinese, fixed, plain
 from evalkit.core.problem import SEVERITY_NAMES
-from evalkit.core.store import write_atomic
+from evalkit.core.store import write_bytes
+from evalkit.word.blocks import display_width
 
 FILE_NAME = "底稿.xlsx"
 SCHEMA = "working_papers"
 GAP = "待补充"
 
-_COVER = (
-    ("项目名称", "name"), ("项目编码", "code"), ("评价年度", "year"), ("主管部门", "department"),
-    ("实施单位", "unit"), ("委托方", "client"), ("评价机构", "agency"),
-    ("主评人", "lead_evaluator"), ("评价基准日", "base_date"), ("报告日期", "report_date"),
-)  # fmt: skip
-_ADJUSTMENTS = (
-    ("indicator", "指标编号", 10), ("level3", "三级指标", 20), ("computed", "计算得分", 10),
-    ("adjusted", "调整后得分", 11), ("reason", "调整理由", 36), ("basis", "依据", 22),
-    ("approver", "批准人", 10), ("date", "日期", 15),
-)  # fmt: skip
-_CHANGES = (
-    ("indicator", "指标编号", 10), ("level3", "三级指标", 20), ("field", "变更内容", 12),
-    ("approved", "审定时", 22), ("now", "现为", 22), ("reason", "变更理由", 28),
-    ("approver", "批准人", 10), ("date", "日期", 15),
-)  # fmt: skip
-_DATA = (
-    ("indicator", "指标编号", 10), ("item", "数据项", 30), ("plan", "计划", 13),
-    ("actual", "实际", 13), ("unit", "单位", 11), ("rate", "完成率", 11), ("origin", "来源", 26),
-    ("evidence", "佐证", 14),
-)  # fmt: skip
-_PROBLEMS = (("severity", "严重程度", 10), ("place", "位置", 32), ("what", "内容", 52),
-             ("remedy", "处理", 40))  # fmt: skip
-_POLICIES = (
-    ("title", "名称", 20), ("value", "取值", 36), ("source", "文号与条款", 32),
-    ("effective", "生效日期", 12), ("profile", "配置", 12), ("overrode", "覆盖了什么", 24),
-    ("used", "用于", 20),
-)  # fmt: skip
+_COVER = {
+    "code": "项目编码", "year": "评价年度", "department": "主管部门", "unit": "实施单位",
+    "client": "委托方", "agency": "评价机构", "lead_evaluator": "主评人",
+    "base_date": "评价基准日", "report_date": "报告日期", "stage": "报告状态",
+    "nature": "数据性质",
+}  # fmt: skip
+
+# Headings and column widths of the tables that have a sheet to themselves.
+_ADJUSTMENTS = {"指标编号": 10, "三级指标": 20, "计算得分": 10, "调整后得分": 11, "调整理由": 36,
+                "依据": 24, "批准人": 10, "日期": 16}  # fmt: skip
+_CHANGES = {"指标编号": 10, "三级指标": 20, "变更内容": 12, "审定时": 22, "现为": 22,
+            "变更理由": 26, "批准人": 10, "日期": 16}  # fmt: skip
+_PROBLEMS = {"严重程度": 10, "位置": 32, "内容": 54, "处理": 42}
+_DATA = {"指标编号": 10, "数据项": 34, "计划": 14, "实际": 14, "单位": 12, "完成率": 12,
+         "来源": 28, "佐证": 14}  # fmt: skip
+_POLICIES = {"名称": 20, "取值": 34, "文号与条款": 32, "生效日期": 12, "配置": 10,
+             "覆盖了什么": 16, "用于": 14}  # fmt: skip
+# The fields of a result's tables that fill these columns.
+_FIELDS = {
+    "adjustments": "indicator level3 computed adjusted reason basis approver date",
+    "changes": "indicator level3 field approved now reason approver date",
+    "data": "indicator item plan actual unit rate origin evidence",
+}
 _NUMERIC = {"computed", "adjusted", "plan", "actual"}
+_WORDS = {"half_up": "四舍五入", "gbt8170": "逢五取偶", "True": "是", "False": "否"}
+
+_Look = Mapping[str, Any]
+_TEXT: _Look = {"font_name": "宋体", "font_size": 10.5, "border": 1, "text_wrap": True,
+                "valign": "vcenter", "indent": 1}  # fmt: skip
+_CENTRE = {"align": "center", "indent": 0}
+_BOLD = _CENTRE | {"bold": True}
+_LABEL = _CENTRE | {"font_name": "黑体", "bg_color": "#F2F2F2"}
+_HEADER = _LABEL | {"bg_color": "#E4ECF4"}
+_HEADING = {"font_name": "黑体", "font_size": 11, "border": 0, "indent": 0, "valign": "bottom"}
+_TITLE = _CENTRE | {"font_name": "黑体", "font_size": 16, "border": 0}
+_TOTALS: Sequence[_Look] = (  # 总计, 一级指标合计, 小计
+    {"bg_color": "#D3DFEC", "bold": True}, {"bg_color": "#E4ECF4"}, {"bg_color": "#F5F7FA"},
+)  # fmt: skip
+_MARGINS = {"left": 0.75, "right": 0.6, "top": 0.9, "bottom": 0.8}  # inches
+_ONE_PAGE = 1000  # points of rows that an upright A4 page holds when shrunk to 72 %
 
 # What a trace formula may hold to be written as a live formula; anything else stays text.
 _LIVE = re.compile(r"(?:ROUND|ROUNDUP|ROUNDDOWN|MIN|MAX|IF|SUM|AVERAGE|ABS|DATE|[\d.,()<>=+*/ -])+")
 _SHEET_FORBIDDEN = re.compile(r"[\[\]:*?/\\'\x00-\x1f]")
-_PLAIN_NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,10})?")
-_DATE = re.compile(r"(\d{4})\D(\d{1,2})\D(\d{1,2})")
+_NUMBER = re.compile(r"-?(\d{1,15}|\d{1,3}(,\d{3})+)(\.\d{1,10})?")
 
 
 def sheet_names(codes: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
@@ -75,11 +91,11 @@ def sheet_names(codes: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
     >>> sheet_names(["A1/01", "a1_01", "History"])
     ['A1_01', 'a1_01_2', 'History_2']
     """
-    used = {"history", "", *(name.casefold() for name in taken)}
+    used = {"history", *(name.casefold() for name in taken)}
     names = []
     for code in codes:
-        base = _SHEET_FORBIDDEN.sub("_", code).strip()[:26] or "指标"
-        name, n = base, 1
+        name = base = _SHEET_FORBIDDEN.sub("_", code).strip()[:26] or "指标"
+        n = 1
         while name.casefold() in used:
             n += 1
             name = f"{base}_{n}"
@@ -88,162 +104,153 @@ def sheet_names(codes: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
     return names
 
 
-def _width(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(c) in "WFA" else 1 for c in text)
-
-
-def _lines(text: str, width: float) -> int:
-    return sum(max(1, -(-_width(part) // max(1, int(width - 2)))) for part in text.split("\n"))
-
-
 def value_text(value: Any) -> str:
-    """A policy value as people read it.
+    """A policy value as people read it; only the Chinese names of its parts are told.
 
     >>> value_text([{"grade": "优", "from": Decimal(90)}, {"grade": "良", "from": Decimal(80)}])
     '优 90、良 80'
+    >>> value_text({"五级": [100, 80], "两级": [100, 0]})
+    '五级 100、80；两级 100、0'
     """
     if isinstance(value, dict):
-        return " ".join(value_text(item) for item in value.values())
+        parts = [("" if k.isascii() else f"{k} ") + value_text(v) for k, v in value.items()]
+        return (" " if "".join(value).isascii() else "；").join(parts)
     if isinstance(value, (list, tuple)):
-        return "、".join(value_text(item) for item in value)
-    if isinstance(value, bool):
-        return "是" if value else "否"
-    return plain(value) if isinstance(value, Decimal) else str(value)
+        return "、".join(map(value_text, value))
+    return plain(value) if isinstance(value, Decimal) else _WORDS.get(str(value), str(value))
 
 
-def _profile(use: PolicyUse) -> str:
-    return "国家" if use.profile == "national" else use.profile
+@dataclass(frozen=True)
+class _Cell:
+    """One cell: a text, a number, or a live formula with this as its cached value."""
+
+    value: str | Decimal
+    look: _Look = field(default_factory=dict)
+    formula: str = ""
 
 
-class _Book:
-    """An XlsxWriter workbook with the house formats, made once each."""
+_Row = Sequence[str | _Cell]
+_Parts = Sequence[tuple[int, int]]  # first and last rows
+_Spans = Sequence[int]  # columns each cell of a row covers; empty for one each
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self.file = xlsxwriter.Workbook(
-            stream,
-            {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
-             "strings_to_numbers": False},
-        )  # fmt: skip
-        self._formats: dict[tuple[tuple[str, Any], ...], Any] = {}
 
-    def format(self, **properties: Any) -> Any:
-        """宋体 10.5, bordered, wrapped and centred vertically, unless told otherwise."""
-        key = tuple(sorted(properties.items()))
-        if key not in self._formats:
-            indent = int(properties.get("align") != "center")
-            base = {"font_name": "宋体", "font_size": 10.5, "border": 1, "text_wrap": True,
-                    "valign": "vcenter", "indent": indent}  # fmt: skip
-            self._formats[key] = self.file.add_format(base | properties)
-        return self._formats[key]
+def _number(text: str, look: _Look = _CENTRE) -> _Cell:
+    """A number where the text is plainly one, printed as written; else text."""
+    if not _NUMBER.fullmatch(text):
+        return _Cell(text, look)
+    digits = len(text.partition(".")[2])
+    pattern = ("#,##0" if "," in text else "0") + "." * bool(digits) + "0" * digits
+    return _Cell(Decimal(text.replace(",", "")), {**look, "num_format": pattern})
 
-    def label(self) -> Any:
-        """The cell that names the one to its right."""
-        return self.format(font_name="黑体", bg_color="#F2F2F2", align="center")
+
+def _live(
+    formula: str, value: Decimal | str, pattern: str = "0.00", look: _Look = _CENTRE
+) -> _Cell:
+    return _Cell(value, {**_CENTRE, "num_format": pattern, **look}, formula)
+
+
+def _awarded(formula: str, known: Decimal, whole: Decimal | None, look: _Look) -> _Cell:
+    """A total: with gaps only what is known, marked 暂计."""
+    return _live(formula, known, "0.00" if whole is not None else '"暂计 "0.00', look)
+
+
+def _rate(row: int, rate: Decimal | None, look: _Look = _CENTRE) -> _Cell:
+    """得分率 of a row of 汇总: column F over column E."""
+    if rate is None:
+        return _Cell(GAP, {**_CENTRE, **look})
+    return _live(f"ROUND({at(row, 5)}/{at(row, 4)},4)", rate / 100, "0.00%", look)
 
 
 class _Sheet:
     """A new A4 sheet, one page wide, its title in the first row; `row` is the next free one."""
 
-    def __init__(
-        self,
-        book: _Book,
-        name: str,
-        widths: Sequence[float],
-        title: str,
-        header: str,
-        landscape: bool = False,
-    ) -> None:
-        self.book, self.widths, self.row = book, widths, 0
-        self.xl = book.file.add_worksheet(name)
+    def __init__(self, book: Workbook, name: str, title: str, widths: Sequence[float]) -> None:
+        self.book, self.widths, self.row, self.height, self.sections = book, widths, 0, 0.0, 0
+        self.xl = book.add_worksheet(name)
         for column, width in enumerate(widths):
             self.xl.set_column(column, column, width)
         self.xl.set_paper(9)
         self.xl.hide_gridlines(2)
         self.xl.fit_to_pages(1, 0)
-        self.xl.set_margins(left=0.75, right=0.6, top=0.9, bottom=0.8)
+        self.xl.set_margins(**_MARGINS)
         self.xl.center_horizontally()
-        if landscape:
-            self.xl.set_landscape()
         self.xl.repeat_rows(0)
-        left = header.replace("&", "&&")[:80]
-        self.xl.set_header(f'&L&"宋体,常规"&9 {left}&R&"宋体,常规"&9 工作底稿')
         self.xl.set_footer('&C&"宋体,常规"&9 第 &P 页，共 &N 页')
-        plain_title = book.format(font_name="黑体", font_size=16, border=0, align="center")
-        self.line([title], [len(widths)], [plain_title], height=34)
+        self.line([_Cell(title, _TITLE)], [len(widths)], height=30)
 
-    def line(
-        self,
-        texts: Sequence[str | None],
-        spans: Sequence[int] | None = None,
-        formats: Sequence[Any] | None = None,
-        height: float = 0,
-    ) -> int:
-        """Write one row of texts, each over so many columns, high enough for its longest text.
+    def line(self, cells: _Row, spans: _Spans = (), height: float = 0) -> int:
+        """Write one row, each cell over so many columns, high enough for its longest text.
 
-        None leaves a cell to the caller. Returns the row's number.
+        Returns the row's number.
         """
-        spans = spans or [1] * len(texts)
-        formats = formats or [self.book.format()] * len(texts)
-        column, lines = 0, 1
-        for text, span, form in zip(texts, spans, formats, strict=True):
-            if span > 1:
-                self.xl.merge_range(self.row, column, self.row, column + span - 1, "", form)
-            if text is not None:
-                self.xl.write_string(self.row, column, text, form)
-                lines = max(lines, _lines(text, sum(self.widths[column : column + span])))
+        row, column, lines = self.row, 0, 1
+        for entry, span in zip(cells, spans or [1] * len(cells), strict=True):
+            cell = entry if isinstance(entry, _Cell) else _Cell(entry)
+            self.put(row, column, cell, across=span)
+            margin = 1 if cell.look.get("align") == "center" else 2
+            width = max(1, int(sum(self.widths[column : column + span]) - margin))
+            texts = cell.value.split("\n") if isinstance(cell.value, str) else []
+            lines = max(lines, sum(-(-display_width(text) // width) or 1 for text in texts))
             column += span
-        self.xl.set_row(self.row, height or min(409, max(21, lines * 14.5 + 5)))
-        self.row += 1
-        return self.row - 1
+        height = height or min(409, max(19, lines * 14 + 5))
+        self.xl.set_row(row, height)
+        self.row, self.height = row + 1, self.height + height
+        return row
+
+    def put(self, row: int, column: int, cell: _Cell, across: int = 1, down: int = 1) -> None:
+        """Write one cell, merged over so many columns and rows."""
+        look = self.book.add_format({**_TEXT, **cell.look})
+        value = float(cell.value) if isinstance(cell.value, Decimal) else cell.value
+        if across > 1 or down > 1:
+            self.xl.merge_range(row, column, row + down - 1, column + across - 1, "", look)
+        if cell.formula:
+            self.xl.write_formula(row, column, f"={cell.formula}", look, value)
+        elif isinstance(value, float):
+            self.xl.write_number(row, column, value, look)
+        else:
+            self.xl.write_string(row, column, value, look)
+
+    def fit(self) -> None:
+        """Shrink to one page what is a little longer, so that no block is torn."""
+        self.xl.fit_to_pages(1, int(self.height <= _ONE_PAGE))
 
     def heading(self, text: str) -> None:
         """A section heading over the whole width."""
-        form = self.book.format(font_name="黑体", font_size=11, border=0, indent=0, valign="bottom")
-        self.line([text], [len(self.widths)], [form], height=26)
+        self.line([_Cell(text, _HEADING)], [len(self.widths)], height=26)
 
-    def header(self, texts: Sequence[str], spans: Sequence[int] | None = None) -> None:
-        """A table's header row."""
-        form = self.book.format(font_name="黑体", align="center", bg_color="#E4ECF4")
-        self.line(texts, spans, [form] * len(texts))
+    def section(self, text: str) -> None:
+        """A numbered section heading."""
+        self.sections += 1
+        self.heading(f"{chinese(self.sections)}、{text}")
 
-    def pair(self, label: str, text: str) -> int:
-        """A labelled text over the whole width."""
-        forms = [self.book.label(), self.book.format()]
-        return self.line([label, text], [1, len(self.widths) - 1], forms)
+    def facts(self, cells: _Row, spans: _Spans = (), height: float = 0) -> int:
+        """A row of labels, each with its value to the right."""
+        labelled = list(cells)
+        labelled[::2] = [_Cell(str(label), _LABEL) for label in cells[::2]]
+        return self.line(labelled, spans, height)
 
-    def number(self, row: int, column: int, text: str, **looks: Any) -> None:
-        """A cell that is a number where the text is plainly one, else text."""
-        looks = {"align": "center"} | looks
-        if _PLAIN_NUMBER.fullmatch(text):
-            digits = len(text.partition(".")[2])
-            pattern = "0." + "0" * digits if digits else "0"
-            form = self.book.format(num_format=pattern, **looks)
-            self.xl.write_number(row, column, float(text), form)
-        else:
-            self.xl.write_string(row, column, text, self.book.format(**looks))
+    def pair(self, label: str, text: str) -> None:
+        """A labelled text over the whole width, if there is one."""
+        if text:
+            self.facts([label, text], [1, len(self.widths) - 1])
 
-    def formula(self, row: int, column: int, formula: str, value: Decimal | str,
-                **properties: Any) -> None:  # fmt: skip
-        """A live formula with its cached value."""
-        cached = float(value) if isinstance(value, Decimal) else value
-        form = self.book.format(**({"align": "center", "num_format": "0.00"} | properties))
-        self.xl.write_formula(row, column, f"={formula}", form, cached)
+    def table(self, headings: Iterable[str], rows: Iterable[_Row], spans: _Spans = ()) -> None:
+        """A header row and the rows below it."""
+        for row in ([_Cell(text, _HEADER) for text in headings], *rows):
+            self.line(row, spans)
+
+    def listing(self, title: str, headings: str, rows: list[_Row], spans: _Spans = ()) -> None:
+        """A numbered section of one table, if there is anything to list."""
+        if rows:
+            self.section(title)
+            self.table(headings.split(), rows, spans)
 
 
-def _used_policies(result: Result) -> list[tuple[PolicyUse, list[str]]]:
-    """Every policy value used, once, with the codes of the indicators that used it."""
-    found: dict[tuple[str, str, str], tuple[PolicyUse, list[str]]] = {}
-    card = result.score
-    uses = [(use, "总评") for use in card.policies] if card else []
-    uses += [(use, i.code) for i in card.indicators for use in i.trace.policies] if card else []
-    for use, user in uses:
-        key = (use.key, value_text(use.value), use.profile)
-        found.setdefault(key, (use, []))[1].append(user)
-    everyone = [i.code for i in card.indicators] if card else []
-    return [
-        (use, ["全部指标"] if len(users) > 1 and users == everyone else users)
-        for use, users in found.values()
-    ]
+def _policy(use: PolicyUse) -> tuple[str, str, str, str, str, str]:
+    """Title, value, source, date, profile and what was overridden."""
+    profile = "国家" if use.profile == "national" else use.profile
+    value, overrode = value_text(use.value), use.overrode or "无"
+    return use.title, value, use.source, use.effective, profile, overrode
 
 
 def _score_note(score: IndicatorScore) -> str:
@@ -251,270 +258,198 @@ def _score_note(score: IndicatorScore) -> str:
     if score.score is None:
         return score.gap or GAP
     notes = ["一票否决"] if score.vetoed else []
-    if score.adjustment:
-        change = f"{fixed(score.adjustment.computed)}→{fixed(score.adjustment.adjusted)}"
-        notes.append(f"经调分：{change}")
+    if change := score.adjustment:
+        notes.append(f"经调分：{fixed(change.computed)}→{fixed(change.adjusted)}")
     return "；".join(notes)
 
 
-def _indicator_sheet(book: _Book, name: str, score: IndicatorScore, header: str) -> tuple[str, str]:
+def _write_inputs(sheet: _Sheet, trace: Trace) -> None:
+    """The values that went into a score, then the choices made, each once with all its cells."""
+    values = [i for i in trace.inputs if i.of != "setting"]
+    rows: list[_Row] = [
+        [i.name, _number(i.value), i.unit, i.cell, i.raw, i.formula] for i in values
+    ]
+    sheet.listing("取数", "名称 数值 单位 来源单元格 原文 原公式", rows)
+    choices: dict[tuple[str, str], list[str]] = {}
+    for i in trace.inputs:
+        if i.of == "setting":
+            choices.setdefault((i.name, i.value + i.unit), []).append(i.cell)
+    if choices:
+        sheet.line([_Cell("计分设定（规则、口径、期间等）", _LABEL)], [len(sheet.widths)])
+    for choice, cells in choices.items():
+        sheet.line([*choice, "、".join(cells)], [1, 2, 3])
+
+
+def _indicator_sheet(book: Workbook, name: str, score: IndicatorScore) -> tuple[str, str]:
     """Write one indicator's sheet; gives the references of its points and its score."""
-    trace = score.trace
-    sheet = _Sheet(book, name, (14, 16, 11, 20, 13, 24), "绩效评价指标工作底稿", header)
-    label, cell = book.label(), book.format()
-    six = [label, cell] * 3
+    trace, change = score.trace, score.adjustment
+    sheet = _Sheet(book, name, "绩效评价指标工作底稿", (29, 12, 11, 17, 13, 22))
     sheet.pair("指标名称", f"{score.code}　{score.level3}")
     sheet.pair("所属指标", f"{score.level1}—{score.level2}")
-    if score.explanation:
-        sheet.pair("指标解释", score.explanation)
-    row = sheet.line(
-        ["分值", None, "指标类型", score.kind, "计分规则", trace.rule_name], formats=six
-    )
-    sheet.number(row, 1, plain(score.points))
-    points = at(row, 1)
-    targets = ["目标值", score.target, "实际值", score.actual, "计分依据", str(trace.basis)]
-    sheet.line(targets, formats=six)
+    sheet.pair("指标解释", score.explanation)
+    points = at(sheet.row, 1)
+    worth = _number(plain(score.points))
+    sheet.facts(["分值", worth, "指标类型", score.kind, "计分规则", trace.rule_name])
+    sheet.facts(["目标值", score.target, "实际值", score.actual], [1, 1, 1, 3])
+    sheet.pair("计分依据", str(trace.basis))
     sheet.pair("评分标准", trace.standard or score.standard)
+    _write_inputs(sheet, trace)
+    elements: list[_Row] = [
+        [e.text, f"{fixed(e.share)}%", e.evidence,
+         GAP if e.met is None else f"{plain(e.met * 100)}%", e.finding]
+        for e in score.elements
+    ]  # fmt: skip
+    spans = [2, 1, 1, 1, 1]
+    sheet.listing("评价要点", "要点 占比 佐证 符合程度 核查情况", elements, spans)
+    policies: list[_Row] = [[*p[:3], f"{p[3]}\n{p[4]}", p[5]] for p in map(_policy, trace.policies)]
+    headings, spans = "名称 取值 文号与条款 生效与配置 覆盖了什么", [1, 2, 1, 1, 1]
+    sheet.listing("政策取值", headings, policies, spans)
 
-    numerals = iter("一二三四五六七八")
-    if trace.inputs:
-        sheet.heading(f"{next(numerals)}、取数")
-        sheet.header(["名称", "数值", "单位", "来源单元格", "原文", "原公式"])
-        for item in trace.inputs:
-            row = sheet.line([item.name, None, item.unit, item.cell, item.raw, item.formula])
-            sheet.number(row, 1, item.value)
-    if score.elements:
-        spans = [2, 1, 1, 1, 1]
-        sheet.heading(f"{next(numerals)}、评价要点")
-        sheet.header(["要点", "占比", "佐证", "符合程度", "核查情况"], spans)
-        for one in score.elements:
-            met = GAP if one.met is None else f"{plain(one.met * 100)}%"
-            share = f"{plain(one.share * 100)}%"
-            sheet.line([one.text, share, one.evidence, met, one.finding], spans)
-    if trace.policies:
-        spans = [1, 2, 1, 1, 1]
-        sheet.heading(f"{next(numerals)}、政策取值")
-        sheet.header(["名称", "取值", "文号与条款", "生效与配置", "覆盖了什么"], spans)
-        for use in trace.policies:
-            origin = f"{use.effective}\n{_profile(use)}"
-            texts = [use.title, value_text(use.value), use.source, origin, use.overrode or "无"]
-            sheet.line(texts, spans)
-
-    sheet.heading(f"{next(numerals)}、计算过程")
-    if trace.measured:
-        sheet.pair("计量结果", trace.measured)
+    sheet.section("计算过程")
+    sheet.pair("计量结果", trace.measured)
     sheet.pair("计算式", trace.formula or GAP)
-    row = sheet.line(["计算得分", None, "说明", trace.limit], [1, 1, 1, 3],
-                     [label, cell, label, cell])  # fmt: skip
-    computed = at(row, 1)
-    if trace.computed is None:
-        sheet.number(row, 1, GAP)
-    elif _LIVE.fullmatch(trace.formula):
-        sheet.formula(row, 1, trace.formula, trace.computed)
-    else:
-        sheet.number(row, 1, fixed(trace.computed))
+    computed = at(sheet.row, 1)
+    result = _number(GAP if trace.computed is None else fixed(trace.computed))
+    if trace.computed is not None and _LIVE.fullmatch(trace.formula):
+        result = _live(trace.formula, trace.computed)
+    sheet.facts(["计算得分", result, "说明", trace.limit], [1, 1, 1, 3])
     for note in trace.notes:
         sheet.pair("备注", note)
 
-    sheet.heading(f"{next(numerals)}、评价得分")
-    evidence = "、".join(score.evidence) or "无"
-    row = sheet.line(["得分", None, "扣分", None, "佐证索引", evidence], formats=six)
-    awarded = at(row, 1)
-    if score.score is None:
-        sheet.number(row, 1, GAP)
-        sheet.number(row, 3, GAP)
-    else:
-        if trace.computed == score.score and not score.adjustment:
-            sheet.formula(row, 1, computed, score.score, bold=True)
-        else:
-            sheet.number(row, 1, fixed(score.score), bold=True)
-        sheet.formula(row, 3, f"{points}-{awarded}", score.points - score.score)
-    if _score_note(score):
-        sheet.pair("得分说明", _score_note(score))
+    sheet.section("评价得分")
+    awarded = at(sheet.row, 1)
+    mark = lost = _number(GAP)
+    if score.score is not None:
+        mark = _number(fixed(score.score), _BOLD)
+        if trace.computed == score.score and not change:
+            mark = _live(computed, score.score, look=_BOLD)
+        lost = _live(f"{points}-{awarded}", score.points - score.score)
+    sheet.facts(["得分", mark, "扣分", lost, "佐证索引", "、".join(score.evidence) or "无"])
+    sheet.pair("得分说明", _score_note(score))
     sheet.pair("扣分原因", score.reason or ("未扣分" if score.lost == 0 else GAP))
     sheet.pair("评价情况", score.finding or GAP)
-    if score.adjustment:
-        change = score.adjustment
-        sheet.heading(f"{next(numerals)}、调分记录")
-        sheet.header(["计算得分", "调整后得分", "批准人", "日期", "依据", "调整理由"])
-        row = sheet.line([None, None, change.approver, change.dated, change.basis, change.reason])
-        sheet.number(row, 0, fixed(change.computed))
-        sheet.number(row, 1, fixed(change.adjusted))
+    if change:
+        sheet.section("调分记录")
+        marks = [_number(fixed(mark)) for mark in (change.computed, change.adjusted)]
+        sheet.facts(["计算得分", marks[0], "调整后得分", marks[1], "日期", change.dated])
+        sheet.pair("调整理由", change.reason)
+        sheet.facts(["批准人", change.approver, "依据", change.basis], [1, 1, 1, 3])
 
-    sheet.heading(f"{next(numerals)}、编制与复核")
+    sheet.section("编制与复核")
     for who in ("编制人", "一级复核人", "二级复核人", "三级复核人"):
-        sheet.line([who, "", "日期", ""], [1, 2, 1, 2], [label, cell, label, cell], height=25)
-    return f"'{name}'!{points}", f"'{name}'!{awarded}"
+        sheet.facts([who, "", "日期", ""], [1, 2, 1, 2], height=25)
+    sheet.fit()
+    return f"{quote_sheetname(name)}!{points}", f"{quote_sheetname(name)}!{awarded}"
 
 
 def _cover(sheet: _Sheet, result: Result) -> int:
     """Who and what; gives the row in which the total and grade go."""
-    book, subject = sheet.book, {"name": result.name, "code": result.code} | result.subject
-    label, cell = book.label(), book.format()
-    facts = [(text, subject[key]) for text, key in _COVER if subject.get(key)]
-    facts.append(("报告状态", result.stage))
-    if subject.get("demo") == "是":
-        facts.append(("数据性质", "示例数据"))
-    sheet.line([*facts[0]], [1, 7], [label, cell])
-    four, spans = [label, cell, label, cell], [1, 3, 2, 2]
-    rest = facts[1:] + [("", "")] * (len(facts[1:]) % 2)
-    for left, right in zip(rest[::2], rest[1::2], strict=True):
-        sheet.line([*left, *right], spans, four)
-    return sheet.line(["评价得分", None, "评价等级", None], spans, four)
+    subject = {"name": result.name, "code": result.code} | result.subject
+    subject |= {"stage": result.stage, "nature": _nature(result)}
+    sheet.pair("项目名称", subject["name"])
+    facts = [[label, subject[key]] for key, label in _COVER.items() if subject.get(key)]
+    for left, right in zip_longest(facts[::2], facts[1::2], fillvalue=["", ""]):
+        sheet.facts([*left, *right], [1, 3, 2, 2])
+    gap = _Cell(GAP, _CENTRE)
+    return sheet.facts(["评价得分", gap, "评价等级", gap], [1, 3, 2, 2], height=30)
 
 
-def _merge(sheet: _Sheet, first: int, last: int, column: int, text: str) -> None:
-    form = sheet.book.format(align="center")
-    if last > first:
-        sheet.xl.merge_range(first, column, last, column, "", form)
-    sheet.xl.write_string(first, column, text, form)
+def _nature(result: Result) -> str:
+    return "示例数据" if result.subject.get("demo") == "是" else ""
 
 
-def _rate(sheet: _Sheet, row: int, rate: Decimal | None, **looks: Any) -> None:
-    if rate is None:
-        sheet.xl.write_string(row, 6, GAP, sheet.book.format(align="center", **looks))
-    else:
-        live = f"ROUND({at(row, 5)}/{at(row, 4)},4)"
-        sheet.formula(row, 6, live, rate / 100, num_format="0.00%", **looks)
+def _below(scores: Iterable[IndicatorScore], g: GroupScore) -> list[IndicatorScore]:
+    """The indicators of a group; an empty level stands for all."""
+    return [i for i in scores if g.level1 in ("", i.level1) and g.level2 in ("", i.level2)]
 
 
-def _subtotal(
-    sheet: _Sheet,
-    left: int,
-    label: str,
-    group: GroupScore | Scorecard,
-    members: Sequence[IndicatorScore],
-    ranges: Sequence[tuple[int, int]],
-    note: str = "",
-    **looks: Any,
-) -> int:
-    """A row of points, score and rate; with a gap the score is what is known, marked 暂计."""
-    awarded = group.total if isinstance(group, Scorecard) else group.score
-    known = sum((i.score or Decimal(0) for i in members), Decimal(0))
-    cell, shaded = sheet.book.format(), sheet.book.format(align="center", **looks)
-    row = sheet.line(
-        [*[None] * left, label, None, None, None, note],
-        [*[1] * left, 4 - left, 1, 1, 1, 1],
-        [*[cell] * left, *[shaded] * 4, sheet.book.format(**looks)],
-    )
-
-    def sums(column: int) -> str:
-        parts = (at(a, column) + (f":{at(b, column)}" if b > a else "") for a, b in ranges)
-        return f"SUM({','.join(parts)})"
-
-    sheet.formula(row, 4, sums(4), group.points, num_format="General", **looks)
-    sheet.formula(row, 5, sums(5), known, num_format=_score_format(awarded), **looks)
-    _rate(sheet, row, group.rate, **looks)
-    return row
-
-
-def _score_format(awarded: Decimal | None) -> str:
-    return "0.00" if awarded is not None else '"暂计 "0.00'
-
-
-def _summary(sheet: _Sheet, result: Result, links: dict[str, tuple[str, str, str]]) -> None:
-    """Cover block and score table; `links` gives sheet name, points and score cell by code."""
-    place = _cover(sheet, result)
-    card, book = result.score, sheet.book
-    if card is None:
-        sheet.number(place, 1, GAP)
-        sheet.number(place, 6, GAP)
-        return
-    sheet.heading("评分汇总表")
-    sheet.header(["一级指标", "二级指标", "编号", "三级指标", "分值", "得分", "得分率", "说明"])
-    sheet.xl.repeat_rows(sheet.row - 1)
-    link = book.format(align="center", font_color="#1F4E79")
-    top, sums = sheet.row, []
-    for one in card.level1():
-        first, spans = sheet.row, []
-        for two in (g for g in card.groups if g.level1 == one.level1 and g.level2):
-            mine = [i for i in card.indicators if (i.level1, i.level2) == (two.level1, two.level2)]
-            start = sheet.row
-            for score in mine:
-                name, points_cell, score_cell = links[score.code]
-                row = sheet.line([*[None] * 3, score.level3, *[None] * 3, _score_note(score)])
-                sheet.xl.write_url(row, 2, f"internal:'{name}'!A1", link, score.code)
-                sheet.formula(row, 4, points_cell, score.points, num_format="General")
-                sheet.formula(row, 5, score_cell, GAP if score.score is None else score.score)
-                _rate(sheet, row, score.rate)
-            spans.append((start, sheet.row - 1))
-            if len(mine) > 1:
-                _subtotal(sheet, 2, "小计", two, mine, spans[-1:], bg_color="#F5F7FA")
-            _merge(sheet, start, sheet.row - 1, 1, two.level2)
-        below = [i for i in card.indicators if i.level1 == one.level1]
-        row = _subtotal(sheet, 1, f"{one.level1}合计", one, below, spans, bg_color="#E4ECF4")
-        sums.append((row, row))
-        _merge(sheet, first, row, 0, one.level1)
-    note, looks = card.grade_note, {"bg_color": "#D3DFEC", "bold": True}
-    row = _subtotal(sheet, 0, "总计", card, card.indicators, sums, note, **looks)
-    looks = {"bold": True, "font_size": 12}
-    sheet.formula(place, 1, at(row, 5), card.low, num_format=_score_format(card.total), **looks)
-    grade = card.grade or f"{GAP}（可能区间 {fixed(card.low)}～{fixed(card.high)} 分）"
-    sheet.xl.write_string(place, 6, grade, book.format(align="center", **looks))
-    if card.total is None:
-        scores, points = (f"{at(top, column)}:{at(row - 1, column)}" for column in (5, 4))
-        texts = ["可能区间（最低、最高）", "", None, None, "待补充指标得零分、得满分"]
-        centre = book.format(align="center")
-        last = sheet.line(texts, [4, 1, 1, 1, 1], [centre] * 4 + [book.format()])
-        sheet.formula(last, 5, at(row, 5), card.low)
-        sheet.formula(last, 6, f'{at(row, 5)}+SUMIF({scores},"{GAP}",{points})', card.high)
-
-
-def _table_sheet(
-    book: _Book,
-    name: str,
-    columns: Sequence[tuple[str, str, float]],
-    rows: Sequence[dict[str, str]],
-    header: str,
-) -> None:
-    """A landscape sheet of one table; an empty one says 无."""
-    sheet = _Sheet(book, name, [width for _, _, width in columns], name, header, landscape=True)
-    sheet.header([label for _, label, _ in columns])
-    sheet.xl.freeze_panes(2, 0)
-    sheet.xl.repeat_rows(1)
-    for fields in rows:
-        texts = [fields.get(key, "") for key, _, _ in columns]
-        row = sheet.line(texts)
-        for column, (key, _, _) in enumerate(columns):
-            if key in _NUMERIC:
-                sheet.number(row, column, texts[column], align="right")
-    if not rows:
-        sheet.line(["无"], [len(columns)], [book.format(align="center")])
-
-
-def _problem_rows(result: Result) -> list[dict[str, str]]:
-    rows = []
-    for problem in result.problems:
-        places = (problem.file, problem.sheet, problem.cell, problem.indicator)
-        rows.append({
-            "severity": SEVERITY_NAMES[problem.severity],
-            "place": "｜".join(place for place in places if place),
-            "what": problem.what,
-            "remedy": problem.remedy,
-        })  # fmt: skip
-    said = {problem.what for problem in result.problems}
-    gaps = [name for name in result.missing if name not in said]
-    return rows + [{"severity": GAP, "what": name, "remedy": "送审前补齐"} for name in gaps]
-
-
-def _policy_rows(result: Result) -> list[dict[str, str]]:
-    return [
-        {
-            "title": use.title,
-            "value": value_text(use.value),
-            "source": use.source,
-            "effective": use.effective,
-            "profile": _profile(use),
-            "overrode": use.overrode or "无",
-            "used": "、".join(users),
-        }
-        for use, users in _used_policies(result)
+def _subtotal(sheet: _Sheet, depth: int, group: GroupScore, card: Scorecard, parts: _Parts) -> int:
+    """A row of points, score and rate: the sums of rows `parts`. Returns the row's number."""
+    look = _TOTALS[depth]
+    known = sum((i.score or Decimal(0) for i in _below(card.indicators, group)), Decimal(0))
+    points, score = (f"SUM({','.join(xl_range(a, c, b, c) for a, b in parts)})" for c in (4, 5))
+    cells: _Row = [
+        _Cell(("总计", f"{group.level1}合计", "小计")[depth], {**_CENTRE, **look}),
+        _live(points, group.points, "General", look),
+        _awarded(score, known, group.score, look),
+        _rate(sheet.row, group.rate, look),
+        _Cell("" if depth else card.grade_note, look),
     ]
+    return sheet.line([*[""] * depth, *cells], [*[1] * depth, 4 - depth, 1, 1, 1, 1])
+
+
+def _summary(
+    sheet: _Sheet, card: Scorecard, place: int, links: Mapping[str, tuple[str, str, str]]
+) -> None:
+    """The score table, and total and grade in row `place` of the cover block.
+
+    `links` gives sheet name, points and score cell by code.
+    """
+    sheet.heading("评分汇总表")
+    sheet.xl.repeat_rows(sheet.row)
+    sheet.table(["一级指标", "二级指标", "编号", "三级指标", "分值", "得分", "得分率", "说明"], [])
+    link = sheet.book.add_format({**_TEXT, **_CENTRE, "font_color": "#1F4E79"})
+    top, totals = sheet.row, []
+    for one in card.level1():
+        first, parts = sheet.row, []
+        for two in (g for g in card.groups if g.level1 == one.level1 and g.level2):
+            start = sheet.row
+            for i in _below(card.indicators, two):
+                name, points, score = links[i.code]
+                mark = _live(score, GAP if i.score is None else i.score)
+                marks = [_live(points, i.points, "General"), mark, _rate(sheet.row, i.rate)]
+                row = sheet.line(["", "", i.code, i.level3, *marks, _score_note(i)])
+                sheet.xl.write_url(row, 2, f"internal:{quote_sheetname(name)}!A1", link, i.code)
+            parts.append((start, sheet.row - 1))
+            if sheet.row - start > 1:
+                _subtotal(sheet, 2, two, card, parts[-1:])
+            sheet.put(start, 1, _Cell(two.level2, _CENTRE), down=sheet.row - start)
+        row = _subtotal(sheet, 1, one, card, parts)
+        sheet.put(first, 0, _Cell(one.level1, _CENTRE), down=sheet.row - first)
+        totals.append((row, row))
+    whole = GroupScore(level1="", points=card.points, score=card.total, rate=card.rate)
+    row = _subtotal(sheet, 0, whole, card, totals)
+    total, large = at(row, 5), _BOLD | {"font_size": 12}
+    grade = card.grade or f"{GAP}（可能区间 {fixed(card.low)}～{fixed(card.high)} 分）"
+    sheet.put(place, 1, _awarded(total, card.low, card.total, large))
+    sheet.put(place, 6, _Cell(grade, large))
+    if card.total is None:
+        scores, points = (xl_range(top, column, row - 1, column) for column in (5, 4))
+        high = _live(f'{total}+SUMIF({scores},"{GAP}",{points})', card.high)
+        label, low = _Cell("可能区间（最低、最高）", _CENTRE), _live(total, card.low)
+        sheet.line([label, "", low, high, "待补充指标得零分、得满分"], [4, 1, 1, 1, 1])
+
+
+def _record_rows(result: Result, table: str) -> list[_Row]:
+    rows = ([(key, row.get(key, "")) for key in _FIELDS[table].split()]
+            for row in result.tables.get(table, []))  # fmt: skip
+    return [[_number(text) if key in _NUMERIC else text for key, text in row] for row in rows]
+
+
+def _problem_rows(result: Result) -> list[_Row]:
+    rows: list[_Row] = []
+    for p in result.problems:
+        place = "｜".join(filter(None, (p.file, p.sheet, p.cell, p.indicator)))
+        rows.append([SEVERITY_NAMES[p.severity], place, p.what, p.remedy])
+    said = {p.what for p in result.problems}
+    return [*rows, *([GAP, "", gap, "送审前补齐"] for gap in result.missing if gap not in said)]
+
+
+def _policy_rows(card: Scorecard | None) -> list[_Row]:
+    """Every policy value used, once, with the codes of the indicators that used it."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    scores = card.indicators if card else ()
+    uses = [("总评", use) for use in card.policies] if card else []
+    for user, use in [*uses, *((i.code, use) for i in scores for use in i.trace.policies)]:
+        found.setdefault(_policy(use), []).append(user)
+    every = [i.code for i in scores]
+    named = (["全部指标"] if users == every != every[:1] else users for users in found.values())
+    return [[*policy, "、".join(users)] for policy, users in zip(found, named, strict=True)]
 
 
 def _created(result: Result) -> datetime:
     """The report date, so that no clock enters the file."""
-    found = _DATE.search(result.subject.get("report_date", ""))
+    found = re.search(r"(\d{4})\D(\d{1,2})\D(\d{1,2})", result.subject.get("report_date", ""))
     year, month, day = map(int, found.groups()) if found else (2000, 1, 1)
     return datetime(year, month, day)
 
@@ -525,34 +460,42 @@ def write_papers(result: Result, path: Path) -> Path:
     Sheets: 汇总, one a third-level indicator (by its code), 调分记录, 指标变更, 警告与提示,
     基础数据, 政策取值汇总 and a hidden ``_meta`` with schema and version.
     """
-    tables: dict[str, tuple[Sequence[tuple[str, str, float]], list[dict[str, str]]]] = {
-        "调分记录": (_ADJUSTMENTS, result.tables.get("adjustments", [])),
-        "指标变更": (_CHANGES, result.tables.get("changes", [])),
+    tables: dict[str, tuple[Mapping[str, int], Sequence[_Row]]] = {
+        "调分记录": (_ADJUSTMENTS, _record_rows(result, "adjustments")),
+        "指标变更": (_CHANGES, _record_rows(result, "changes")),
         "警告与提示": (_PROBLEMS, _problem_rows(result)),
-        "基础数据": (_DATA, result.tables.get("data", [])),
-        "政策取值汇总": (_POLICIES, _policy_rows(result)),
+        "基础数据": (_DATA, _record_rows(result, "data")),
+        "政策取值汇总": (_POLICIES, _policy_rows(result.score)),
     }
-
-    def write(stream: BinaryIO) -> None:
-        book = _Book(stream)
-        book.file.set_properties({"title": f"{result.name}底稿", "created": _created(result)})
-        header = result.name + ("（示例数据）" if result.subject.get("demo") == "是" else "")
-        summary = _Sheet(book, "汇总", (11, 15, 9, 25, 8, 11, 11, 20), "绩效评价工作底稿", header)
-        scores = result.score.indicators if result.score else ()
-        names = sheet_names((score.code for score in scores), ("汇总", "_meta", *tables))
-        links = {
-            score.code: (name, *_indicator_sheet(book, name, score, header))
-            for score, name in zip(scores, names, strict=True)
-        }
-        _summary(summary, result, links)
-        for name, (columns, rows) in tables.items():
-            _table_sheet(book, name, columns, rows, header)
-        meta = book.file.add_worksheet("_meta")
-        facts = (("schema", SCHEMA), ("version", SCHEMA_VERSION), ("workflow", result.workflow),
-                 ("code", result.code), ("stage", result.stage))  # fmt: skip
-        for row, fact in enumerate(facts):
-            meta.write_row(row, 0, fact)
-        meta.hide()
-        book.file.close()
-
-    return write_atomic(path, write)
+    text_stays = {f"strings_to_{what}": False for what in ("formulas", "urls", "numbers")}
+    book = Workbook(stream := io.BytesIO(), {"in_memory": True} | text_stays)
+    book.set_properties({"title": f"{result.name}底稿", "created": _created(result)})
+    summary = _Sheet(book, "汇总", "绩效评价工作底稿", (10, 13, 8, 28, 8, 11, 9, 17))
+    scores = result.score.indicators if result.score else ()
+    names = sheet_names((i.code for i in scores), ("汇总", "_meta", *tables))
+    sheets = zip(scores, names, strict=True)
+    links = {i.code: (name, *_indicator_sheet(book, name, i)) for i, name in sheets}
+    place = _cover(summary, result)
+    if result.score:
+        _summary(summary, result.score, place, links)
+    summary.fit()
+    for name, (columns, rows) in tables.items():
+        sheet = _Sheet(book, name, name, [*columns.values()])
+        sheet.xl.set_landscape()
+        sheet.xl.freeze_panes(2, 0)
+        sheet.xl.repeat_rows(1)
+        sheet.table(columns, rows)
+        if not rows:
+            sheet.line([_Cell("无", _CENTRE)], [len(columns)])
+    nature = f"（{_nature(result)}）" if _nature(result) else ""
+    left = (result.name + nature).replace("&", "&&")[:80]
+    for one in book.worksheets():
+        one.set_header(f'&L&"宋体,常规"&9 {left}&R&"宋体,常规"&9 工作底稿')
+    meta = book.add_worksheet("_meta")
+    facts = {"schema": SCHEMA, "version": SCHEMA_VERSION, "workflow": result.workflow,
+             "code": result.code, "stage": result.stage}  # fmt: skip
+    for row, fact in enumerate(facts.items()):
+        meta.write_row(row, 0, fact)
+    meta.hide()
+    book.close()
+    return write_bytes(path, stream.getvalue())

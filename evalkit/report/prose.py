@@ -17,6 +17,12 @@ from evalkit.word.oxml import GAP
 
 Row = Mapping[str, str]
 
+# Spaces where Chinese meets figures, and Western punctuation between Chinese characters.
+_SPACE = re.compile(r"(?<=[一-鿿]) +(?=[^一-鿿\s])|(?<=[^一-鿿\s]) +(?=[一-鿿])")
+_HALF_WIDTH = re.compile(r"(?<=[一-鿿])[,;:?!](?=[一-鿿])")
+_FULL_WIDTH = str.maketrans(",;:?!", "，；：？！")
+_CELLS = re.compile(r"（[^（）]*![A-Z]+\d[^（）]*）")  # where a gap is: for the working papers
+
 _AIM = (
     "本指标考察{aim}，分值{points}分。",
     "该指标反映{aim}，满分{points}分。",
@@ -35,8 +41,13 @@ _LOSS = (
 
 
 def bare(text: str) -> str:
-    """Text without its final stop, to be built into a sentence."""
-    return text.strip().rstrip("。；;，,")
+    """Text without its final stop, set as Chinese is, to be built into a sentence.
+
+    >>> bare("支出 93.60 万元,到位 100 万元；")
+    '支出93.60万元，到位100万元'
+    """
+    tight = _SPACE.sub("", text.strip().rstrip("。；;，,"))
+    return _HALF_WIDTH.sub(lambda mark: mark[0].translate(_FULL_WIDTH), tight)
 
 
 def sentence(text: str) -> str:
@@ -61,10 +72,10 @@ def listed(items: Iterable[str]) -> str:
 def numbered(items: Iterable[str]) -> str:
     """Items as one sentence, numbered in words.
 
-    >>> numbered(["资料不全。", "拨付滞后"])
-    '一是资料不全；二是拨付滞后。'
+    >>> numbered(["资料不全；账实不符。", "拨付滞后"])
+    '一是资料不全，账实不符；二是拨付滞后。'
     """
-    texts = [bare(item) for item in items if bare(item)]
+    texts = [re.sub("[；。]", "，", bare(item)) for item in items if bare(item)]
     return "；".join(f"{chinese(n)}是{text}" for n, text in enumerate(texts, 1)) + "。" * bool(
         texts
     )
@@ -99,7 +110,7 @@ def loss_reason(indicator: IndicatorScore) -> str:
     change = indicator.adjustment
     parts = [indicator.reason or ("" if change else GAP)] if indicator.lost else []
     if change:
-        moved = f"由{plain(change.computed)}分调整为{plain(change.adjusted)}分"
+        moved = f"由{fixed(change.computed)}分调整为{fixed(change.adjusted)}分"
         parts.append(f"调分：{moved}，{change.reason}")
     return "；".join(bare(part) for part in parts if part)
 
@@ -110,7 +121,8 @@ def indicator_paragraphs(indicator: IndicatorScore, place: int, issues: Sequence
     first = _AIM[place % 3].format(aim=aim, points=points) if aim else f"本指标分值{points}分。"
     marks = evidence_mark("、".join(indicator.evidence))
     if indicator.gap:
-        return [f"{first}所需数据尚不完整（{indicator.gap}），得分{GAP}。{marks}"]
+        gap = _CELLS.sub("", indicator.gap)
+        return [f"{first}所需数据尚不完整（{gap}），得分{GAP}。{marks}"]
     found = _elements(indicator) + _result(indicator, place) + sentence(indicator.finding)
     return [f"{first}{found or GAP}{marks}", _award(indicator, place, issues)]
 
@@ -125,13 +137,15 @@ def _elements(indicator: IndicatorScore) -> str:
         groups[whole].append(bare(e.text) + (f"（{remarks}）" if remarks else ""))
     if not indicator.elements:
         return ""
-    full = len(groups["符合的有："])
+    full, count = len(groups["符合的有："]), len(indicator.elements)
+    if full == count:
+        return f"评价要点共{count}项，全部符合：{'；'.join(groups['符合的有：'])}。"
     text = "".join(f"{label}{'；'.join(items)}。" for label, items in groups.items() if items)
-    return f"评价要点共{len(indicator.elements)}项，完全符合{full}项。{text}"
+    return f"评价要点共{count}项，完全符合{full}项。{text}"
 
 
 def _result(indicator: IndicatorScore, place: int) -> str:
-    target, actual = indicator.target, indicator.actual
+    target, actual = bare(indicator.target), bare(indicator.actual)
     if indicator.elements or not actual:
         return ""
     if indicator.trace.rule == "experts":
@@ -139,7 +153,7 @@ def _result(indicator: IndicatorScore, place: int) -> str:
     if not re.search(r"\d", actual):  # 是, 否, 部分达成: a finding says it better
         return "" if indicator.finding else f"核查结果为“{actual}”。"
     if not target:
-        return f"实际为{actual}。"
+        return f"核查认定{actual}。" if indicator.trace.rule == "deduct" else f"实际为{actual}。"
     pattern = ("目标值为{t}，实际为{a}", "实际为{a}，目标值为{t}")[place % 2]
     return f"{pattern.format(t=target, a=actual)}{_difference(target, actual)}。"
 
@@ -171,9 +185,9 @@ def _award(indicator: IndicatorScore, place: int, issues: Sequence[Row]) -> str:
         reason = bare(indicator.reason or (change.reason if change else GAP))
         related = [r["no"] for r in issues if indicator.code in re.split(r"\W", r["indicators"])]
         reason += f"（见问题{'、'.join(related)}）" if related else ""
-        text += _LOSS[place % 3].format(lost=plain(indicator.lost), reason=reason)
+        text += _LOSS[place % 3].format(lost=fixed(indicator.lost), reason=reason)
     if change:
-        old, new = plain(change.computed), plain(change.adjusted)
+        old, new = fixed(change.computed), fixed(change.adjusted)
         text += f"该指标计算得分为{old}分，经{change.approver or GAP}批准调整为{new}分，"
         text += f"理由：{bare(change.reason)}（依据：{change.basis or GAP}）。"
     return text
@@ -192,7 +206,7 @@ def group_paragraph(group: GroupScore, indicators: Sequence[IndicatorScore]) -> 
         return f"{text}各项指标均得满分。"
     full = len(indicators) - len(lost)
     text += f"其中{full}项得满分，" if full else ""
-    return f"{text}扣分指标为{listed(f'{name}（扣{plain(points)}分）' for points, name in lost)}。"
+    return f"{text}扣分指标为{listed(f'{name}（扣{fixed(points)}分）' for points, name in lost)}。"
 
 
 def comparison(card: Scorecard) -> str:
@@ -208,7 +222,7 @@ def comparison(card: Scorecard) -> str:
 def adjustments(card: Scorecard) -> str:
     """What people changed, named in the summary; empty if nothing."""
     moved = [
-        f"{i.level3}由{plain(i.adjustment.computed)}分调整为{plain(i.adjustment.adjusted)}分"
+        f"{i.level3}由{fixed(i.adjustment.computed)}分调整为{fixed(i.adjustment.adjusted)}分"
         for i in card.indicators
         if i.adjustment
     ]

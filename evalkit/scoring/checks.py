@@ -18,6 +18,8 @@ from evalkit.scoring.scorecard import grade_of, worse
 
 # Without these there is no project to speak of, whatever the state of the report.
 _ALWAYS_FATAL = ("file.", "meta.", "sheet.missing", "column.missing", "list.", "project.")
+# Drafts show these, 送审稿 and 终稿 refuse them: what is missing, and what is not sure.
+_STRICT = ("gap", "required.final", "unit.missing", "unit.conflict", "percent.ambiguous")
 # 终稿 alone refuses these; in 送审稿 they are still being explained.
 _FINAL_ONLY = ("oddity.",)
 
@@ -35,7 +37,7 @@ def for_stage(problems: Iterable[Problem], stage: Stage) -> list[Problem]:
         severity = problem.severity
         if problem.code.startswith(_FINAL_ONLY):
             severity = "error" if stage == "终稿" else "warning"
-        elif problem.code in {"gap", "required.final"}:
+        elif problem.code in _STRICT:
             severity = "error" if strict else "warning"
         elif severity == "error" and not strict and not problem.code.startswith(_ALWAYS_FATAL):
             severity = "warning"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,8 +36,9 @@ Align = Literal["left", "center", "right"]
 
 _CELL_DXA = 136  # left and right cell margins together
 _CHARACTER_DXA = 210  # width of a Chinese character at 10.5 pt
+_ROOM_DXA = 120
 _GROUP_LINES = 22  # what is surely less than a landscape page: a longer group is opened anew
-_SHORT_ROW_LINES = 6  # rows up to this height may not break across pages
+_SHORT_ROW_LINES = 11  # rows up to this height may not break across pages
 _SMALL_TABLE_LINES = 14  # tables up to this height stay on one page
 _PICTURE_LIMIT_DXA = 8200  # height left on a page beside a caption
 
@@ -119,14 +121,8 @@ class Page:
             EvalkitError: the template has no such style.
         """
         if name not in self.ids:
-            raise EvalkitError(
-                [
-                    Problem(
-                        what=f"报告模板中没有样式“{name}”",
-                        remedy="请重新生成模板或在 Word 中补建该样式",
-                    )
-                ]
-            )
+            remedy = "请重新生成模板或在 Word 中补建该样式"
+            raise EvalkitError([Problem(what=f"报告模板中没有样式“{name}”", remedy=remedy)])
         return self.ids[name]
 
     def within(self, section: Element) -> Page:
@@ -215,15 +211,11 @@ def _rows(table: Table, widths: Sequence[int], page: Page) -> Iterator[Element]:
         last = table.total and number + 2 == len(table.rows)  # a total never stands alone
         grouped = small or last or (table.merge > 0 and number + 1 not in starts)
         keep = grouped and number + 1 < len(table.rows)
-        cells = []
-        for position, (text, width, column) in enumerate(
-            zip(row, widths, table.columns, strict=True)
-        ):
-            merged = (
-                "" if position >= table.merge else "restart" if number in starts else "continue"
-            )
-            shown = "" if merged == "continue" else text
-            lines = [run(shown, bold=bold)] if shown else []
+        level = "restart" if number in starts else "continue"
+        cells: list[Element] = []
+        for text, width, column in zip(row, widths, table.columns, strict=True):
+            merged = level if len(cells) < table.merge else ""
+            lines = [run(text, bold=bold)] if text and merged != "continue" else []
             align = "" if column.align == "left" else column.align
             content = paragraph(style, *lines, keep_next=keep, align=align)
             cells.append(_cell(width, content, merged))
@@ -266,6 +258,24 @@ def display_width(text: str) -> int:
     6
     """
     return sum(2 if unicodedata.east_asian_width(ch) in "WFA" else 1 for ch in text)
+
+
+def fitted(rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Column widths (dxa) by content: short columns stay on one line, long ones share the rest.
+
+    >>> fitted([["项目", "金额", "说明"], ["人工", "561.40", "按工资上限确认" * 9]], 8000)
+    [676, 886, 6438]
+    """
+    # A heading may break before its unit in brackets; figures of other fonts need some room.
+    need = [max(display_width(part) for text in column for part in re.split("(?=（)", text))
+            * _CHARACTER_DXA // 2 + _CELL_DXA + _ROOM_DXA
+            for column in zip(*rows, strict=True)]  # fmt: skip
+    left, open_columns = width, len(need)
+    for wanted in sorted(need):
+        if wanted * open_columns > left:
+            return [min(each, left // open_columns) for each in need]
+        left, open_columns = left - wanted, open_columns - 1
+    return [each * width // sum(need) for each in need]
 
 
 # --- pictures -------------------------------------------------------------------------------

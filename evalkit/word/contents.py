@@ -72,10 +72,11 @@ def collapse(document: WordDocument) -> None:
 
 
 def fill(document: WordDocument, page: Page) -> None:
-    """Write the contents' entries, each a link with a page reference.
+    """Write the contents' entries as links to the headings, without page numbers.
 
-    Page numbers are known to a word processor alone. The field is marked dirty, so Word counts
-    them when it opens the file, without a switch that would ask at every later opening too.
+    Page numbers are known to a word processor alone; leaders to nothing would look broken. The
+    field is marked dirty, so Word sets numbers and leaders when it opens the file, without a switch
+    that would ask at every later opening too.
     """
     spanned, code = _contents(document)
     span = re.search(r'\\o "\d-(\d)"', code)
@@ -89,9 +90,8 @@ def fill(document: WordDocument, page: Page) -> None:
             continue
         name = f"_Toc{len(entries) + 1:08d}"
         heading.extend(bookmark(name, *(c for c in heading if c.tag != qn("w:pPr"))))
-        target = field(f"PAGEREF {name} \\h", [run("")])
         text = run(number + plain_text(heading).strip())
-        link = el("hyperlink", text, el("r", el("tab")), *target, anchor=name, history=1)
+        link = el("hyperlink", text, anchor=name, history=1)
         entries.append(paragraph(page.style(f"toc {levels[style]}"), link))
     if entries:
         *opening, end = field(code, [], dirty=True)

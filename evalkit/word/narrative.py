@@ -22,10 +22,11 @@ from docx.image.exceptions import UnrecognizedImageError
 from docx.oxml.ns import qn
 
 from evalkit.core.problem import EvalkitError, Problem
-from evalkit.word.blocks import Page, frame, gap, picture
+from evalkit.word.blocks import Page, caption, fitted, frame, gap, picture
 from evalkit.word.oxml import (
     EMU_PER_DXA,
     GAP,
+    MARK_REFERENCE,
     Element,
     clean,
     el,
@@ -38,9 +39,16 @@ from evalkit.word.oxml import (
 
 _MAX_BYTES = 300_000_000  # unpacked; a docx that says more is a bomb or an archive of scans
 _SHORT_ROW = 200  # characters
+_SMALL_TABLE = 14  # rows: such a table stays on one page
+_TOTALS = ("合计", "总计", "小计")  # never alone on a page
+_CAPTION = 40  # characters: what is longer is a sentence
+_LABEL = re.compile(r"([表图])\s?(\d+(?:[-－—.．]\d+)*)")
+_OWN_LABEL = re.compile(rf"{_LABEL.pattern}[\s:：、.．]*|([表图])()[:：\s]+")
 _NUMBERING = re.compile(
     r"^(?:第[一二三四五六七八九十\d]+[章节部分]+|附件\d*|[（(]?[一二三四五六七八九十\d]{1,3}[）)、．.，,]|[①-⑳])"
 )
+_BROKEN = (AttributeError, LookupError, TypeError, ValueError, ArithmeticError,
+           UnrecognizedImageError)  # fmt: skip
 _OPENED = {"hyperlink", "ins", "moveTo", "smartTag", "fldSimple", "sdt", "sdtContent", "customXml"}
 _RUN_LOOKS = {"b", "i", "u", "strike", "vertAlign"}
 _CELL_LOOKS = {"gridSpan", "vMerge"}
@@ -133,9 +141,8 @@ def insert_narrative(outline: Outline, page: Page, source: Path) -> list[Problem
                 continue
             if target is None or level <= depth:
                 target = None
-                copier.say(
-                    f"标题“{title}”不是报告的章节，其下内容未写入报告", _hint(title, outline)
-                )
+                said = f"标题“{title}”不是报告的章节，其下内容未写入报告"
+                copier.say(said, _hint(title, outline))
                 continue
         if target is None:
             if title and loose:
@@ -143,7 +150,7 @@ def insert_narrative(outline: Outline, page: Page, source: Path) -> list[Problem
             continue
         try:
             new = copier.block(element, min(4, base + max(1, level - depth)) if level else 0)
-        except (AttributeError, LookupError, TypeError, ValueError):
+        except _BROKEN:
             copier.say(f"“{title[:20]}…”的格式损坏，未写入报告", "请在 Word 中重新输入该段或该表")
             continue
         for item in reversed(new):
@@ -151,6 +158,7 @@ def insert_narrative(outline: Outline, page: Page, source: Path) -> list[Problem
         if plain_text(target).strip() == GAP:
             target.getparent().remove(target)
         target = new[-1]
+    copier.number_captions()
     return [p.model_copy(update={"file": source.name}) for p in copier.problems.values()]
 
 
@@ -193,29 +201,72 @@ class _Copier:
     page: Page
     problems: dict[str, Problem] = field(default_factory=dict)
     lists: dict[str, str] = field(default_factory=dict)
+    written: list[Element] = field(default_factory=list)
+    captions: list[Element] = field(default_factory=list)  # what may be a caption
 
     def say(self, what: str, remedy: str) -> None:
         problem = Problem(what=what, remedy=remedy, severity="warning", code="narrative")
         self.problems.setdefault(what, problem)
 
     def block(self, element: Element, heading: int = 0) -> list[Element]:
-        """A paragraph or table as new elements of the report; empty for what is not let through."""
-        if local_name(element) == "tbl":
-            return [self._table(element), gap(self.page)]
+        """A paragraph or table as new elements of the report."""
         if heading:
             return [paragraph(self.page.style(f"Heading {heading}"), plain_text(element).strip())]
-        return [self._paragraph(element, "Body Text", self.page.width)]
+        if local_name(element) == "tbl":
+            new = [self._table(element), gap(self.page)]
+        else:
+            new = [self._paragraph(element, "Body Text", self.page.width)]
+            self.captions.extend(new if self._like_caption(element) else [])
+        self.written.append(new[0])
+        return new
 
-    def _paragraph(self, element: Element, style: str, width: int) -> Element:
+    def _like_caption(self, element: Element) -> bool:
+        text, theirs = plain_text(element).strip(), self._style(element)
+        looks = [element] if theirs is None else [element, theirs.element]
+        centred = any(n.find(f"{qn('w:pPr')}/{qn('w:jc')}[@{qn('w:val')}='center']") is not None
+                      for n in looks)  # fmt: skip
+        named = theirs is not None and (theirs.name or "").lower() == "caption"
+        short = 0 < len(text) <= _CAPTION and text[-1] not in "。；：:"
+        return short and (named or centred or text[0] in "表图")
+
+    def _style(self, element: Element) -> Any:
+        return next((s for s in self.theirs.styles if s.style_id == style_of(element)), None)
+
+    def number_captions(self) -> None:
+        """Let captions above tables and below pictures join the report's own numbering.
+
+        The author's number goes; where the text refers to it, it becomes a cross-reference.
+        """
+        names: dict[str, str] = {}
+        for item in self.written:
+            label = "表" if local_name(item) == "tbl" else "图"
+            near = item.getprevious() if label == "表" else item.getnext()
+            if near not in self.captions or style_of(item) == self.page.style("Body Text"):
+                continue
+            name, said = f"text_{len(names) + 1}", plain_text(near).strip()
+            own = _OWN_LABEL.match(said)
+            names[own[1] + own[2] if own and own[2] else name] = name
+            text = said[own.end() :] if own else said
+            new = caption(name, label, text, self.page.style("Caption"), keep_next=label == "表")
+            near.getparent().replace(near, new)
+            self.captions.remove(near)
+        for node in (t for item in self.written for t in item.iter(qn("w:t"))):
+            node.text = _LABEL.sub(
+                lambda m: f"{MARK_REFERENCE}{names[m[1] + m[2]]}{MARK_REFERENCE}"
+                if m[1] + m[2] in names else m[0], node.text)  # fmt: skip
+
+    def _paragraph(
+        self, element: Element, style: str, width: int, *, keep: bool = False, align: str = ""
+    ) -> Element:
         if element.find(f".//{qn('w:hyperlink')}") is not None:
             self.say("超链接已改为普通文字", "报告中不保留指向外部的链接")
         runs = [new for old in _flat(element) for new in self._run(old, width)]
-        theirs = next((s for s in self.theirs.styles if s.style_id == style_of(element)), None)
+        theirs = self._style(element)
         if theirs is not None and (theirs.name or "").lower() == "caption":
             style = "Caption"
         elif runs and not any(plain_text(item) for item in runs):
             style = "图片"
-        new = paragraph(self.page.style(style), *runs)
+        new = paragraph(self.page.style(style), *runs, keep_next=keep, align=align)
         while theirs is not None and element.find(f".//{qn('w:numPr')}") is None:
             element, theirs = theirs.element, getattr(theirs, "base_style", None)
         number, level = (element.find(f".//{qn(tag)}") for tag in ("w:numId", "w:ilvl"))
@@ -243,9 +294,7 @@ class _Copier:
 
     def left_out(self, element: Element) -> None:
         if local_name(element) in _SAID:
-            self.say(
-                f"{_SAID[local_name(element)]}未写入报告", "请改为普通文字、表格，或粘贴为图片"
-            )
+            self.say(f"{_SAID[local_name(element)]}未写入报告", "请改为文字、表格或图片")
 
     def _drawing(self, element: Element, width: int) -> Iterator[Element]:
         blip, extent = (element.find(f".//{qn(tag)}") for tag in ("a:blip", "wp:extent"))
@@ -257,14 +306,7 @@ class _Copier:
             limit = [round(side * scale) for side in size]
             alt = clean(about.get("descr") or "插图")
             yield picture(io.BytesIO(part.blob), alt, self.page, *limit)
-        except (
-            AttributeError,
-            LookupError,
-            TypeError,
-            ValueError,
-            ArithmeticError,
-            UnrecognizedImageError,
-        ):
+        except _BROKEN:
             self.say("有图表、图形或链接的图片未写入报告", "请粘贴为 PNG 或 JPEG 图片")
 
     def _list(self, key: str) -> str:
@@ -297,28 +339,38 @@ class _Copier:
         return self.lists.setdefault(key, "")
 
     def _table(self, element: Element) -> Element:
-        """A table in the report's table style, no wider than the page."""
-        grid = [int(c.get(qn("w:w")) or 1000) for c in element.iterfind(f"{qn('w:tblGrid')}/*")]
-        scale = min(1, self.page.width / max(1, sum(grid)))
-        widths = [round(width * scale) for width in grid]
+        """A table in the report's table style, as wide as the page, columns by content."""
+        source = [[c for c in _flat(row) if local_name(c) == "tc"]
+                  for row in _flat(element) if local_name(row) == "tr"]  # fmt: skip
+        source = [cells for cells in source if cells]
+        spans = [[_span(cell) for cell in cells] for cells in source]
+        texts = [[plain_text(cell) for cell in cells] for cells in source]
+        columns = max(map(sum, spans), default=1)
+        plain_rows = [t for t, s in zip(texts, spans, strict=True) if len(s) == columns]
+        widths = fitted(plain_rows or [["表"] * columns], self.page.width)
+        small = len(source) <= _SMALL_TABLE
         rows: list[Element] = []
-        for row in _flat(element):
-            cells, place = [], 0
-            for cell in _flat(row) if local_name(row) == "tr" else ():
-                if local_name(cell) != "tc":
-                    continue
-                looks = _looks(cell, "w:tcPr", _CELL_LOOKS)
-                spans = (int(n.get(qn("w:val"))) for n in looks if local_name(n) == "gridSpan")
-                span = next(spans, 1)
+        for number, cells in enumerate(source):
+            place, made = 0, []
+            total = number + 2 == len(source) and texts[-1][0].strip() in _TOTALS
+            keep = number + 1 < len(source) and (small or total or number == 0)
+            for cell, span, text in zip(cells, spans[number], texts[number], strict=True):
                 width = sum(widths[place : place + span]) or 1000
-                inner = [self._paragraph(p, "表格文字", width) for p in cell.iter(qn("w:p"))]
-                properties = el(
-                    "tcPr", el("tcW", w=width, type="dxa"), *looks, el("vAlign", val="center")
-                )
-                cells.append(el("tc", properties, *inner))
+                align = "right" if re.fullmatch(r"[-－]?[\d.,]+[%％]?", text.strip()) else ""
+                style = "表格文字" if rows else "表格标题"
+                inner = [self._paragraph(p, style, width, keep=keep, align=align if rows else "")
+                         for p in cell.iter(qn("w:p"))]  # fmt: skip
+                looks = _looks(cell, "w:tcPr", _CELL_LOOKS)
+                size, middle = el("tcW", w=width, type="dxa"), el("vAlign", val="center")
+                made.append(el("tc", el("tcPr", size, *looks, middle), *inner))
                 place += span
-            if cells:  # short rows stay whole, the first one repeats on each page
-                short = len(plain_text(row)) < _SHORT_ROW
-                marks = [el("cantSplit")] * short + [el("tblHeader")] * (not rows)
-                rows.append(el("tr", el("trPr", *marks) if marks else None, *cells))
+            # short rows stay whole, the first one repeats on each page
+            marks = [el("cantSplit")] * (sum(map(len, texts[number])) < _SHORT_ROW)
+            marks += [el("tblHeader")] * (not rows)
+            rows.append(el("tr", el("trPr", *marks) if marks else None, *made))
         return frame(widths, rows, self.page)
+
+
+def _span(cell: Element) -> int:
+    found = cell.find(f"{qn('w:tcPr')}/{qn('w:gridSpan')}")
+    return 1 if found is None else int(found.get(qn("w:val")))

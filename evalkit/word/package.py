@@ -124,15 +124,13 @@ def _marks(root: Element) -> Iterator[str]:
     starts = list(root.iter(qn("w:bookmarkStart")))
     ids = Counter(node.get(qn("w:id")) for node in starts)
     names = Counter(node.get(qn("w:name")) for node in starts)
-    if ids != Counter(n.get(qn("w:id")) for n in root.iter(qn("w:bookmarkEnd"))) or len(ids) < len(
-        starts
-    ):
+    ends = Counter(node.get(qn("w:id")) for node in root.iter(qn("w:bookmarkEnd")))
+    if ids != ends or len(ids) < len(starts):
         yield "书签的起止不成对"
     yield from (f"书签“{name}”重复" for name, count in names.items() if count > 1)
     letters = {"begin": "b", "separate": "s", "end": "e"}
-    marks = "".join(
-        letters.get(m.get(qn("w:fldCharType")), "?") for m in root.iter(qn("w:fldChar"))
-    )
+    kinds = (mark.get(qn("w:fldCharType")) for mark in root.iter(qn("w:fldChar")))
+    marks = "".join(letters.get(kind, "?") for kind in kinds)
     while (shorter := re.sub("bs?e", "", marks)) != marks:  # innermost fields first
         marks = shorter
     if marks:

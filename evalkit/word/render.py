@@ -184,6 +184,12 @@ def _place_blocks(document: WordDocument, page: Page, blocks: Mapping[str, Block
                 anchor.addprevious(new)
             body.remove(anchor)
         pending.clear()
+    breaking = {s.style_id for s in document.styles
+                if s.element.find(f".//{qn('w:pageBreakBefore')}") is not None}  # fmt: skip
+    breaking.add(page.style("分节"))
+    for space in [p for p in body.iterchildren() if style_of(p) == page.style("表格间隔")]:
+        if style_of(space.getnext()) in breaking:  # it could open a page and leave it empty
+            body.remove(space)
     _split_runs(body, _REFERENCE, lambda n: field(f"REF {bookmark_name(n)} \\h", [run("")]))
 
 
@@ -192,11 +198,12 @@ def _split_runs(
 ) -> None:
     """Replace each match in runs of text by what `make` gives for its group; looks are kept."""
     for old in [r for r in body.iter(qn("w:r")) if pattern.search(plain_text(r))]:
-        if any(local_name(child) not in ("rPr", "t") for child in old):
-            continue
-        for number, piece in enumerate(pattern.split(plain_text(old))):
-            for item in make(piece) if number % 2 else [run(piece)] if piece else []:
-                for look in () if old.rPr is None else reversed(old.rPr):
+        looks = [] if old.rPr is None else list(old.rPr)
+        for child in (c for c in old if local_name(c) != "rPr"):
+            pieces = pattern.split(child.text or "") if local_name(child) == "t" else [""]
+            made = [make(p) if n % 2 else [run(p)] for n, p in enumerate(pieces) if p]
+            for item in itertools.chain.from_iterable(made or [[el("r", copy.copy(child))]]):
+                for look in reversed(looks):
                     item.get_or_add_rPr().insert(0, copy.deepcopy(look))
                 old.addprevious(item)
         old.getparent().remove(old)

@@ -131,7 +131,7 @@ def build(style: Style, body: Path, out: Path, base: Path | None = None) -> Path
     slots = {plain_text(p._p): p._p for p in document.paragraphs}
     outline = style.get("outline", {}).get(body.stem, [])
     matches = [match for line in lines if (match := _STYLED.match(line))]
-    texts = {match["text"] for match in matches}
+    texts = {"".join(match["text"].split()) for match in matches}
     wrong = [f"base.docx 中没有段落“{s}”" for s in (SUMMARY_SLOT, BODY_SLOT) if s not in slots]
     wrong += [f"缺少必需的标题“{title}”" for title in outline if title not in texts]
     wrong += [

@@ -8,32 +8,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from openpyxl import Workbook
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from evalkit.core.model import Datum, Row, Source, Table
-from evalkit.core.problem import EvalkitError, Problem
-from evalkit.workbook.cells import (
-    clean,
-    label_key,
-    match_key,
-    nearest,
-    normal_unit,
-    quote,
-    read_cell,
-    split_label,
-    split_scale,
-)
+from evalkit.core.problem import Problem
+from evalkit.workbook.cells import normal_unit, read_cell, split_scale
+from evalkit.workbook.names import clean, label_key, match_key, nearest, quote, split_label
 from evalkit.workbook.opener import open_twice
 from evalkit.workbook.schema import GUIDE_SHEET, LISTS_SHEET, META_SHEET, Field, Schema, Sheet
-from evalkit.workbook.sentences import EXCEL_ERRORS, sentence
+from evalkit.workbook.texts import WORDS, excel_error, refusal, sentence
 
 HEADER_WITHIN = 15
 INDEX, EXAMPLE_MARK = "序号", "例"
@@ -41,32 +33,48 @@ FORM_HEAD = ("项目", "填写内容", "说明")
 
 _FOOTNOTE = re.compile(r"(注|备注|说明|附注|填表说明|资料来源|数据来源)\s*\d*\s*[:：、.．]")
 _SIGNATURE = re.compile(r"(填表|填报|制表|审核|编制|复核|联系)(人|日期|单位|电话)\s*[:：]")
-_TOTALS = {"合计", "总计", "小计", "共计"}
+_TOTALS = frozenset(WORDS["totals"].split())
 _UNIT_LINE = re.compile(r"(?:金额)?单位[:：]\s*(\S*元)")
 _OTHER_FILE = re.compile(r"\[(?:\d+|[^\]]+\.(?:xl\w+|et))\]", re.IGNORECASE)
 
 
+class _Cell(NamedTuple):
+    """One filled cell; `type` is openpyxl's: e an Excel error, str the text of a formula."""
+
+    value: Any = None
+    type: str = "n"
+    shown: str = "General"  # its number format
+    formula: str = ""
+    text: str = ""  # its value as clean text
+
+
+_EMPTY = _Cell()
+
+
 @dataclass(frozen=True)
 class _Page:
-    """One sheet while it is read. `values` and `formulas` hold non-empty cells by row, column."""
+    """One sheet while it is read: its filled cells by row and column, in order, and its merges."""
 
     title: str
-    values: dict[int, dict[int, Any]] = field(default_factory=dict)
-    formulas: dict[int, dict[int, str]] = field(default_factory=dict)
+    cells: dict[tuple[int, int], _Cell] = field(default_factory=dict)
     merged: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
-    def say(self, code: str, cell: str = "", indicator: str = "", **facts: object) -> None:
-        self.add(sentence(code, **facts), cell, indicator)
+    def say(self, code: str, cell: str = "", label: str = "", **facts: object) -> None:
+        self.add(sentence(code, **facts), cell, label)
 
-    def add(self, problem: Problem, cell: str, indicator: str = "", label: str = "") -> None:
-        place = {"sheet": self.title, "cell": cell, "indicator": indicator}
-        self.problems.append(problem.model_copy(update={"what": label + problem.what} | place))
+    def add(self, problem: Problem, cell: str, label: str) -> None:
+        update = {"what": label + problem.what, "sheet": self.title, "cell": cell}
+        self.problems.append(problem.model_copy(update=update))
 
-    def text(self, row: int, column: int) -> str:
-        """A cell as clean text."""
-        cell = self.values.get(row, {}).get(column)
-        return "" if cell is None or cell.value is None else clean(str(cell.value))[0]
+    def ascribe(self, start: int, row: Row) -> None:
+        """Say of the problems from `start` on which indicator they concern."""
+        code = next((row[key].text for key in ("indicator", "code") if key in row), "")
+        late = [p.model_copy(update={"indicator": code}) for p in self.problems[start:]]
+        self.problems[start:] = late
+
+    def cell(self, row: int, column: int) -> _Cell:
+        return self.cells.get((row, column), _EMPTY)
 
     def area(self, row: int, column: int) -> tuple[int, ...]:
         """The merge that a cell lies in, or the cell alone: left, top, right, bottom."""
@@ -75,7 +83,7 @@ class _Page:
     def header(self, row: int, column: int) -> str:
         """A header cell; one merged downwards counts for each of its rows."""
         left, top, *_ = self.area(row, column)
-        return self.text(top if left == column else row, column)
+        return self.cell(top if left == column else row, column).text
 
 
 def read(path: Path, schema: Schema) -> Source:
@@ -90,11 +98,7 @@ def read(path: Path, schema: Schema) -> Source:
     """
     values, formulas = open_twice(path)
     titles = {label_key(title): title for title in values.sheetnames}
-    problems: list[Problem] = []
-    try:
-        version = _version(schema, values, titles, problems)
-    except EvalkitError as refusal:
-        raise EvalkitError(_placed(refusal.problems, path)) from None
+    version, problems = _version(path, schema, values, titles)
     forms: dict[str, dict[str, Datum]] = {}
     tables: dict[str, Table] = {}
     open_columns: dict[str, list[str]] = {}
@@ -104,7 +108,8 @@ def read(path: Path, schema: Schema) -> Source:
         page = _page(title, values[title], formulas[title]) if title else None
         pages[sheet.id] = page or _Page(sheet.name)
         if sheet.kind == "form":
-            forms[sheet.id] = _read_form(page, sheet, version) if page else _blank(sheet)
+            blank = {spec.id: Datum() for spec in sheet.fields}
+            forms[sheet.id] = blank | (_read_form(page, sheet, version) if page else {})
         else:
             tables[sheet.id], opened = _read_table(page, sheet, version) if page else ([], [])
             if sheet.open:
@@ -114,75 +119,60 @@ def read(path: Path, schema: Schema) -> Source:
             _check_codes(pages[sheet.id], sheet, schema, tables)
         problems += _gathered(pages[sheet.id].problems)
     return Source(
-        path=str(path),
-        schema_name=schema.name,
-        version=version,
-        forms=forms,
-        tables=tables,
-        open_columns=open_columns,
-        problems=_placed(problems, path),
-    )
-
-
-def _placed(problems: list[Problem], path: Path) -> list[Problem]:
-    return [problem.model_copy(update={"file": path.name}) for problem in problems]
-
-
-def _blank(sheet: Sheet) -> dict[str, Datum]:
-    return {spec.id: Datum() for spec in sheet.fields}
+        path=str(path), schema_name=schema.name, version=version,
+        forms=forms, tables=tables, open_columns=open_columns,
+        problems=[problem.model_copy(update={"file": path.name}) for problem in problems],
+    )  # fmt: skip
 
 
 def _version(
-    schema: Schema, workbook: Workbook, titles: Mapping[str, str], problems: list[Problem]
-) -> int:
-    """The schema version a workbook was made with; also what its list of sheets tells."""
+    path: Path, schema: Schema, book: Workbook, titles: Mapping[str, str]
+) -> tuple[int, list[Problem]]:
+    """The schema version a workbook was made with, and what its list of sheets tells."""
     meta: dict[str, str] = {}
-    if META_SHEET in workbook.sheetnames and isinstance(workbook[META_SHEET], Worksheet):
-        found = workbook[META_SHEET]
-        meta = {str(found.cell(r, 1).value): str(found.cell(r, 2).value) for r in (1, 2)}
+    if META_SHEET in book.sheetnames and isinstance(book[META_SHEET], Worksheet):
+        cells = book[META_SHEET].iter_rows(max_row=2, max_col=2, values_only=True)
+        meta = {str(name): str(value) for name, value in cells}
     version = int(meta["version"]) if re.fullmatch(r"\d{1,6}", meta.get("version", "")) else 0
-    absent = [sheet.name for sheet in schema.sheets if label_key(sheet.name) not in titles]
+    absent = [sheet for sheet in schema.sheets if label_key(sheet.name) not in titles]
     if meta.get("schema", schema.name) != schema.name or len(absent) == len(schema.sheets):
-        raise EvalkitError([sentence("meta.other", title=schema.title)])
+        raise refusal(path, "meta.other", title=schema.title)
     if version > schema.version:
-        raise EvalkitError([sentence("meta.newer", has=version, mine=schema.version)])
+        raise refusal(path, "meta.newer", has=version, mine=schema.version)
+    problems: list[Problem] = []
     if not version:
         problems.append(sentence("meta.missing"))
-        version = schema.version
     elif version < schema.version:
         problems.append(sentence("meta.older", has=version))
-    absent = [s.name for s in schema.sheets if s.name in absent and s.since <= version]
-    if absent:
-        problems.append(sentence("sheet.missing", names="、".join(absent)))
+    version = version or schema.version
+    missed = [sheet.name for sheet in absent if sheet.since <= version]
+    if missed:
+        problems.append(sentence("sheet.missing", names="、".join(missed)))
     known = {label_key(sheet.name) for sheet in schema.sheets}
-    known |= {GUIDE_SHEET, META_SHEET, LISTS_SHEET}
     for key, title in titles.items():
-        if key not in known:
-            hint = nearest(title, absent)
+        if key not in known | {GUIDE_SHEET, META_SHEET, LISTS_SHEET}:
+            hint = nearest(title, missed)
             problems.append(sentence("sheet.unknown", name=quote(title), hint=hint))
-    return version
+    return version, problems
 
 
 def _page(title: str, values: Any, formulas: Any) -> _Page:
+    page = _Page(title)
     if not isinstance(values, Worksheet):  # a chart sheet
-        return _Page(title)
-    grid: dict[int, dict[int, Any]] = {}
-    written: dict[int, dict[int, str]] = {}
+        return page
     # openpyxl's iterators create every missing cell up to the last formatted row: a million
-    for (row, column), cell in sorted(formulas._cells.items()):
-        if cell.value is None:
+    for (row, column), written in sorted(formulas._cells.items()):
+        if written.value is None:
             continue
-        grid.setdefault(row, {})[column] = values.cell(row, column)
-        if cell.data_type == "f":
-            text = cell.value if isinstance(cell.value, str) else getattr(cell.value, "text", "=")
-            written.setdefault(row, {})[column] = str(text)
-    merged = {
-        (row, column): area.bounds
-        for area in values.merged_cells.ranges
-        for row in range(area.min_row, area.max_row + 1)
-        for column in range(area.min_col, area.max_col + 1)
-    }
-    return _Page(title, grid, written, merged)
+        formula, cell = "", values.cell(row, column)
+        if written.data_type == "f":  # text, or an object for an array
+            formula = str(getattr(written.value, "text", written.value))
+        text = "" if cell.value is None else clean(str(cell.value))[0]
+        shown = cell.number_format
+        page.cells[row, column] = _Cell(cell.value, cell.data_type, shown, formula, text)
+    for area in values.merged_cells.ranges:
+        page.merged.update((spot, area.bounds) for spot in area.cells)
+    return page
 
 
 def _address(row: int, column: int) -> str:
@@ -191,82 +181,84 @@ def _address(row: int, column: int) -> str:
 
 def _datum(page: _Page, row: int, column: int, spec: Field, unit: str) -> tuple[Datum, bool]:
     """One cell read for one field, its problems said; and whether it is in order."""
+    cell = page.cell(row, column)
     address = _address(row, column)
-    formula = page.formulas.get(row, {}).get(column, "")
-    place = {"cell": f"{page.title}!{address}", "formula": formula}
-    cell = page.values.get(row, {}).get(column)
-    found: list[Problem] = []
-    if cell is None:
-        return Datum(**place), True
-    if formula and _OTHER_FILE.search(formula):
-        found.append(sentence("formula.external"))
-    if cell.data_type == "e":
+    problems: list[Problem] = []
+    if _OTHER_FILE.search(cell.formula):
+        problems.append(sentence("formula.external"))
+    if cell.type == "e":
         datum = Datum(raw=str(cell.value))
-        what, remedy = EXCEL_ERRORS.get(datum.raw, ("公式出错", "请检查公式"))
-        found.append(sentence("formula.error", shown=datum.raw, what=what, remedy=remedy))
-    elif formula and cell.value is None and cell.data_type != "str":  # str: its result is empty
-        datum = Datum(raw=formula)
-        found.append(sentence("formula.uncached"))
+        problems.append(excel_error(datum.raw))
+    elif cell.formula and cell.value is None and cell.type != "str":  # str: its result is empty
+        datum = Datum(raw=cell.formula)
+        problems.append(sentence("formula.uncached"))
     else:
-        shown = cell.number_format
         datum, more = read_cell(
-            cell.value, spec.type, unit=unit, choices=spec.choices, number_format=shown
+            cell.value, spec.type, unit=unit, choices=spec.choices, number_format=cell.shown
         )
-        found += more
-    for problem in found:
-        page.add(problem, address, label=spec.label)
-    return datum.model_copy(update=place), all(p.severity != "error" for p in found)
+        problems += more
+    for problem in problems:
+        page.add(problem, address, spec.label)
+    place = {"cell": f"{page.title}!{address}", "formula": cell.formula}
+    return datum.model_copy(update=place), all(p.severity != "error" for p in problems)
 
 
-def _require(page: _Page, spec: Field, datum: Datum, indicator: str = "", why: str = "") -> None:
+def _require(page: _Page, spec: Field, datum: Datum, why: str = "") -> None:
     if spec.required and datum.value is None:
         cell = datum.cell.rpartition("!")[2]
-        page.say(f"required.{spec.required}", cell, indicator, label=spec.label, why=why)
+        page.say(f"required.{spec.required}", cell, spec.label, why=why)
 
 
-def _missing(page: _Page, sheet: Sheet, found: Collection[str], version: int) -> None:
-    absent = [spec for spec in sheet.columns if spec.id not in found and spec.since <= version]
+def _locate(
+    page: _Page, sheet: Sheet, labels: Mapping[tuple[int, int], str], version: int
+) -> tuple[dict[str, tuple[int, int]], list[str]]:
+    """Where each field's label stands, and the labels of the others; says what is twice or missing.
+
+    `labels` are texts by row and column; `version` is that of the workbook.
+    """
     kind = "行" if sheet.kind == "form" else "列"
+    by_key = {label_key(spec.label): spec for spec in sheet.columns}
+    found: dict[str, tuple[int, int]] = {}
+    for spot, label in labels.items():
+        spec = by_key.get(label_key(label))
+        if spec and found.setdefault(spec.id, spot) != spot:
+            page.say("column.duplicate", _address(*spot), kind=kind, name=quote(label))
+    absent = [spec for spec in sheet.columns if spec.id not in found]
     for code, needed in (("column.missing", True), ("column.absent", False)):
-        labels = [spec.label for spec in absent if bool(spec.required) == needed]
-        if labels:
-            page.say(code, kind=kind, names="、".join(labels))
+        missed = [s.label for s in absent if bool(s.required) == needed and s.since <= version]
+        if missed:
+            page.say(code, kind=kind, names="、".join(missed))
+    return found, [spec.label for spec in absent]
 
 
 def _read_form(page: _Page, sheet: Sheet, version: int) -> dict[str, Datum]:
-    by_key = {label_key(spec.label): spec for spec in sheet.fields}
-    counts = Counter(
-        column
-        for row, cells in page.values.items()
-        for column in cells
-        if label_key(page.text(row, column)) in by_key
-    )
-    labels_in = max(counts, key=lambda column: counts[column], default=1)
-    labels = {row: label for row in page.values if (label := page.text(row, labels_in))}
-    rows: dict[str, int] = {}
-    for row, label in labels.items():
-        spec = by_key.get(label_key(label))
-        if spec and spec.id in rows:
-            page.say("column.duplicate", _address(row, labels_in), kind="行", name=quote(label))
-        elif spec:
-            rows[spec.id] = row
-    result = _blank(sheet)
+    keys = {label_key(spec.label) for spec in sheet.fields}
+    known = [at for at, cell in page.cells.items() if label_key(cell.text) in keys]
+    ((at, _),) = Counter(column for _, column in known).most_common(1) or [(1, 0)]
+    labels = {spot: cell.text for spot, cell in page.cells.items() if spot[1] == at and cell.text}
+    found, absent = _locate(page, sheet, labels, version)
+    result: dict[str, Datum] = {}
     for spec in sheet.fields:
-        if spec.id in rows:
-            row = rows[spec.id]
-            value_in = page.area(row, labels_in)[2] + 1
-            unit = spec.unit or split_label(labels[row])[1]
-            result[spec.id], sound = _datum(page, row, value_in, spec, unit)
+        if spot := found.get(spec.id):
+            unit = spec.unit or split_label(labels[spot])[1]
+            result[spec.id], sound = _datum(page, spot[0], page.area(*spot)[2] + 1, spec, unit)
             if sound:
                 _require(page, spec, result[spec.id])
-    _missing(page, sheet, rows, version)
-    missing = [spec.label for spec in sheet.fields if spec.id not in rows]
-    for row, label in labels.items():
-        known = label_key(label) in by_key or label in FORM_HEAD or _FOOTNOTE.match(label)
-        if not known and page.text(row, page.area(row, labels_in)[2] + 1):
-            facts = {"name": quote(label), "hint": nearest(label, missing)}
-            page.say("column.unknown", _address(row, labels_in), kind="项目", **facts)
+    for (row, _), label in labels.items():
+        other = label_key(label) in keys or label in FORM_HEAD or _FOOTNOTE.match(label)
+        if not other and page.cell(row, page.area(row, at)[2] + 1).text:
+            facts = {"name": quote(label), "hint": nearest(label, absent)}
+            page.say("column.unknown", _address(row, at), kind="项目", **facts)
     return result
+
+
+class _Column(NamedTuple):
+    """A column to read: `key` is that of the row; a free one's is ``OPEN:HEADER``."""
+
+    key: str
+    spec: Field
+    at: int
+    unit: str
 
 
 @dataclass(frozen=True)
@@ -274,66 +266,60 @@ class _Head:
     """Where a table's columns are."""
 
     row: int  # the last header row
-    columns: dict[str, int] = field(default_factory=dict)
-    units: dict[str, str] = field(default_factory=dict)
-    opened: dict[str, int] = field(default_factory=dict)  # free header → column
-    index: list[int] = field(default_factory=list)  # the column 序号
+    columns: list[_Column] = field(default_factory=list)
+    index: list[int] = field(default_factory=list)  # the columns 序号
 
 
 def _find_head(page: _Page, sheet: Sheet, version: int) -> _Head | None:
-    by_key = {label_key(spec.label): spec for spec in sheet.columns}
-    width = range(1, max((max(cells) for cells in page.values.values()), default=0) + 1)
+    keys = {label_key(spec.label) for spec in sheet.columns}
+    width = range(1, max((column for _, column in page.cells), default=0) + 1)
 
     def known(row: int) -> int:
-        return len({label_key(page.header(row, column)) for column in width} & set(by_key))
+        return len({label_key(page.header(row, column)) for column in width} & keys)
 
-    rows = [row for row in page.values if row <= HEADER_WITHIN]
+    rows = dict.fromkeys(row for row, _ in page.cells if row <= HEADER_WITHIN)
     best = max(rows, key=known, default=0)
-    if not best or known(best) < (1 if sheet.open else min(2, len(by_key))):
+    if not best or known(best) < (1 if sheet.open else min(2, len(keys))):
         names = "、".join(spec.label for spec in sheet.columns)
         page.say("header.missing", rows=HEADER_WITHIN, names=names)
         return None
-    above = " ".join(page.text(r, c) for r in rows if r < best for c in page.values[r])
+    above = " ".join(cell.text for (row, _), cell in page.cells.items() if row < best)
     stated = _UNIT_LINE.search(above)
+    labels = {(best, column): page.header(best, column) for column in width}
+    found, absent = _locate(page, sheet, labels, version)
     head = _Head(max(page.area(best, column)[3] for column in width))
-    labels = {column: page.header(best, column) for column in width}
-    absent = {key: spec.label for key, spec in by_key.items()}
-    for label in labels.values():
-        absent.pop(label_key(label), None)
-    below: dict[int, int] = {}  # column → first filled row under the header
-    for row, cells in page.values.items():
-        if row > head.row:
-            below |= {column: row for column in cells if column not in below}
-    for column, label in labels.items():
-        key, unit = split_label(label)
-        spec = by_key.get(key)
-        address = _address(best, column)
-        if (spec and spec.id in head.columns) or label in head.opened:
-            page.say("column.duplicate", address, kind="列", name=quote(label))
-        elif spec:
-            head.columns[spec.id] = column
-            unit = normal_unit(unit) or (stated[1] if stated and spec.type == "amount" else "")
-            head.units[spec.id] = unit or spec.unit
-            _check_unit(page, spec, unit, address)
-        elif key == INDEX:
+    for spec in sheet.columns:
+        if spot := found.get(spec.id):
+            unit = normal_unit(split_label(labels[spot])[1])
+            unit = unit or (stated[1] if stated and spec.type == "amount" else "")
+            head.columns.append(_Column(spec.id, spec, spot[1], unit or spec.unit))
+            _check_unit(page, spec, unit, _address(*spot))
+    below = {column: row for row, column in reversed(page.cells) if row > head.row}
+    opened: set[str] = set()
+    for (_, column), label in labels.items():
+        key, address, name = label_key(label), _address(best, column), quote(label)
+        if key == INDEX:
             head.index.append(column)
-        elif label and sheet.open_field:
-            head.opened[label] = column
-            if get_close_matches(key, absent, n=1, cutoff=0.7):
-                facts = {"name": quote(label), "hint": nearest(label, list(absent.values()))}
-                page.say("column.similar", address, kind=sheet.open_field.label, **facts)
-        elif label and column in below:
-            facts = {"name": quote(label), "hint": nearest(label, list(absent.values()))}
-            page.say("column.unknown", address, kind="列", **facts)
-        elif column in below:
+        elif not label and column in below:
             page.say("column.untitled", _address(below[column], column))
-    _missing(page, sheet, head.columns, version)
+        elif not label or key in keys:
+            continue
+        elif label in opened:
+            page.say("column.duplicate", address, kind="列", name=name)
+        elif free := sheet.open_field:
+            opened.add(label)
+            head.columns.append(_Column(f"{free.id}:{label}", free, column, free.unit))
+            if get_close_matches(key, [label_key(other) for other in absent], n=1, cutoff=0.7):
+                hint = nearest(label, absent)
+                page.say("column.similar", address, kind=free.label, name=name, hint=hint)
+        elif column in below:
+            page.say("column.unknown", address, kind="列", name=name, hint=nearest(label, absent))
     return head
 
 
 def _check_unit(page: _Page, spec: Field, unit: str, address: str) -> None:
     if spec.type == "amount" and not unit:
-        page.add(sentence("unit.missing", unit=spec.unit), address, label=spec.label)
+        page.say("unit.missing", address, spec.label, unit=spec.unit)
     elif spec.type == "amount" and split_scale(unit)[1] != "元":
         page.say("unit.unknown", address, text=spec.label, unit=unit)
 
@@ -342,80 +328,61 @@ def _read_table(page: _Page, sheet: Sheet, version: int) -> tuple[Table, list[st
     head = _find_head(page, sheet, version)
     if head is None:
         return [], []
-    rows = list(_data_rows(page, sheet, head))
-    filled = {column for row in rows for column in page.values[row]}
-    opened = {label: column for label, column in head.opened.items() if column in filled}
+    rows = dict.fromkeys(_data_rows(page, head))
+    filled = {column for row, column in page.cells if row in rows}
+    columns = [c for c in head.columns if c.key == c.spec.id or c.at in filled]
+    blank = {spec.id: Datum() for spec in sheet.columns}
     table: Table = []
     for row in rows:
-        table.append(_read_row(page, sheet, head, opened, row, table[-1] if table else {}))
-    return table, list(opened)
+        table.append(blank | _read_row(page, columns, row, table[-1] if table else {}))
+    return table, [c.key.partition(":")[2] for c in columns if c.key != c.spec.id]
 
 
-def _data_rows(page: _Page, sheet: Sheet, head: _Head) -> Iterator[int]:
-    mine = {*head.columns.values(), *head.opened.values()}
-    for row, cells in page.values.items():
-        filled = {c for c in cells if c in page.formulas.get(row, {}) or page.text(row, c)}
-        if row <= head.row or not filled & mine:
+def _data_rows(page: _Page, head: _Head) -> Iterator[int]:
+    mine = {column.at for column in head.columns}
+    spots = (spot for spot, cell in page.cells.items() if cell.formula or cell.text)
+    for row, found in groupby(spots, key=lambda spot: spot[0]):
+        filled = [column for _, column in found]
+        if row <= head.row or mine.isdisjoint(filled):
             continue
-        first = page.text(row, min(filled))
-        if any(page.text(row, column).startswith(EXAMPLE_MARK) for column in head.index):
-            _check_example(page, sheet, head, row)
+        first = page.cell(row, filled[0]).text
+        if any(page.cell(row, column).text.startswith(EXAMPLE_MARK) for column in head.index):
+            _check_example(page, head, row)
         elif match_key(first) in _TOTALS:
-            page.say("row.total", _address(row, min(filled)), name=quote(first))
+            page.say("row.total", _address(row, filled[0]), name=quote(first))
         elif not (_SIGNATURE.match(first) or (len(filled) == 1 and _FOOTNOTE.match(first))):
             yield row
 
 
-def _check_example(page: _Page, sheet: Sheet, head: _Head, row: int) -> None:
+def _check_example(page: _Page, head: _Head, row: int) -> None:
     """An example row that a person wrote over would be lost in silence."""
-    for spec in sheet.columns:
-        column = head.columns.get(spec.id, 0)
-        if not page.text(row, column):
-            continue
-        unit = head.units[spec.id]
-        has, had = (
-            read_cell(content, spec.type, unit=unit, choices=spec.choices)[0].value
-            for content in (page.values[row][column].value, spec.example)
-        )
-        if has != had:
-            page.say("example.edited", _address(row, column))
+    for key, spec, at, unit in head.columns:
+        both = (page.cell(row, at).value, spec.example)
+        has, had = (read_cell(x, spec.type, unit=unit, choices=spec.choices)[0] for x in both)
+        if key == spec.id and page.cell(row, at).text and has.value != had.value:
+            page.say("example.edited", _address(row, at))
             return
 
 
-def _read_row(
-    page: _Page, sheet: Sheet, head: _Head, opened: Mapping[str, int], row: int, above: Row
-) -> Row:
+def _read_row(page: _Page, columns: Sequence[_Column], row: int, above: Row) -> Row:
     start = len(page.problems)
     result: Row = {}
-    unsound: set[str] = set()
     inherits = bool(above)  # a new value further left ends what is filled down
-    for spec in sheet.columns:
-        if spec.id not in head.columns:
-            result[spec.id] = Datum()
-            continue
-        unit = head.units[spec.id]
-        if beside := head.columns.get(spec.unit_from):
-            unit = normal_unit(page.text(row, beside)) or unit
-        datum, sound = _datum(page, row, head.columns[spec.id], spec, unit)
-        if not sound:
-            unsound.add(spec.id)
+    places = {column.key: column.at for column in columns}
+    for key, spec, at, unit in columns:
+        if beside := places.get(spec.unit_from):
+            unit = normal_unit(page.cell(row, beside).text) or unit
+        datum, sound = _datum(page, row, at, spec, unit)
         if spec.fill_down:
             if datum.value is None and sound and inherits:
-                datum = above[spec.id]
-            elif datum.value != above.get(spec.id, Datum()).value:
+                datum = above[key]
+            elif datum.value != above.get(key, Datum()).value:
                 inherits = False
-        result[spec.id] = datum
-    if sheet.open_field:
-        for label, column in opened.items():
-            datum, _ = _datum(page, row, column, sheet.open_field, sheet.open_field.unit)
-            result[f"{sheet.open}:{label}"] = datum
-    for spec in sheet.columns:
-        if spec.id in head.columns and spec.id not in unsound:
-            inside = page.area(row, head.columns[spec.id])[1] < row
-            why = "（位于合并单元格内，只有首行有值）" if inside else ""
-            _require(page, spec, result[spec.id], why=why)
-    update = {"indicator": _indicator(result)}
-    page.problems[start:] = [p.model_copy(update=update) for p in page.problems[start:]]
+        if sound:
+            inside = page.area(row, at)[1] < row
+            _require(page, spec, datum, "（位于合并单元格内，只有首行有值）" if inside else "")
+        result[key] = datum
+    page.ascribe(start, result)
     return result
 
 
@@ -425,42 +392,37 @@ def _check_codes(page: _Page, sheet: Sheet, schema: Schema, tables: dict[str, Ta
     for spec in sheet.columns:
         seen: dict[str, str] = {}
         target = schema.sheet(spec.refers) if spec.refers else None
-        codes = [row[_code_of(target)].text for row in tables[target.id]] if target else []
+        codes = _codes(target, tables[target.id]) if target else []
         known = {match_key(code): code for code in codes}
         for at, row in enumerate(table):
             datum = row[spec.id]
-            key = match_key(datum.text)
-            cell = datum.cell.rpartition("!")[2]
-            facts = {"label": spec.label, "text": quote(datum.text)}
-            if spec.unique and key in seen:
-                page.say("unique.duplicate", cell, _indicator(row), **facts, cell_of=seen[key])
-            if key:
-                seen[key] = cell
+            key, cell = match_key(datum.text), datum.cell.rpartition("!")[2]
+            start, text = len(page.problems), quote(datum.text)
+            if spec.unique and key and seen.setdefault(key, cell) != cell:
+                page.say("unique.duplicate", cell, spec.label, text=text, cell_of=seen[key])
             if key in known:
                 table[at] = row | {spec.id: datum.model_copy(update={"value": known[key]})}
             elif key and target and codes:  # where the target itself is empty, that is the problem
-                facts |= {"sheet": target.name, "hint": nearest(datum.text, codes)}
-                page.say("refers.unknown", cell, _indicator(row), **facts)
+                facts = {"sheet": target.name, "hint": nearest(datum.text, codes)}
+                page.say("refers.unknown", cell, spec.label, text=text, **facts)
+            page.ascribe(start, row)
 
 
-def _code_of(sheet: Sheet) -> str:
-    return next(spec.id for spec in sheet.columns if spec.unique)
+def _codes(sheet: Sheet, table: Table) -> list[str]:
+    """The codes of a table that others refer to."""
+    column = next(spec.id for spec in sheet.columns if spec.unique)
+    return [row[column].text for row in table]
 
 
-def _indicator(row: Row) -> str:
-    return next((row[key].text for key in ("indicator", "code") if key in row), "")
-
-
-def _gathered(problems: list[Problem]) -> list[Problem]:
+def _gathered(problems: Sequence[Problem]) -> list[Problem]:
     """Notes of one kind about one column become one note, where the first stands."""
     groups: dict[object, list[Problem]] = {}
     for at, problem in enumerate(problems):
         column = problem.cell.rstrip("0123456789")
         key = (problem.code, column) if problem.severity == "note" else at
         groups.setdefault(key, []).append(problem)
-    return [
-        first.model_copy(update={"what": f"{first.what}（同列共 {len(more) + 1} 处）"})
-        if more
-        else first
-        for first, *more in groups.values()
-    ]
+    gathered = []
+    for first, *more in groups.values():
+        what = first.what + (f"（同列共 {len(more) + 1} 处）" if more else "")
+        gathered.append(first.model_copy(update={"what": what}))
+    return gathered

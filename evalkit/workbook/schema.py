@@ -18,10 +18,10 @@ from pydantic import ValidationError
 from evalkit.core.model import Frozen
 from evalkit.core.paths import asset
 from evalkit.core.problem import EvalkitError, Problem
-from evalkit.workbook.cells import FieldType, label_key
+from evalkit.workbook.cells import FieldType
+from evalkit.workbook.names import label_key
 
 GUIDE_SHEET, META_SHEET, LISTS_SHEET = "填写说明", "_meta", "_lists"
-REQUIRED = {"always": "必填", "final": "送审稿、终稿必填", "": "选填"}
 
 
 class Field(Frozen):
@@ -107,9 +107,8 @@ def load_schema(name: str) -> Schema:
     """
     path = asset("params", "workbooks", f"{name}.yaml")
     if not path.is_file():
-        raise EvalkitError(
-            [Problem(what=f"没有名为“{name}”的工作簿定义", remedy="请检查 params/workbooks 文件夹")]
-        )
+        what, remedy = f"没有名为“{name}”的工作簿定义", "请检查 params/workbooks 文件夹"
+        raise EvalkitError([Problem(what=what, remedy=remedy)])
     return _load(path, path.stat().st_mtime_ns)
 
 
@@ -119,23 +118,15 @@ def _load(path: Path, _mtime: int) -> Schema:
         # every scalar as text, so that `id: no` and `example: 2024-01-01` mean what they say
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506
         schema = Schema.model_validate(content)
+        faults = list(_faults(schema))
     except ValidationError as error:
-        raise EvalkitError(
-            [
-                _fault(path, f"{'.'.join(map(str, fault['loc']))} 不合要求：{fault['msg']}")
-                for fault in error.errors()
-            ]
-        ) from None
+        faults = [f"{'.'.join(map(str, f['loc']))} 不合要求：{f['msg']}" for f in error.errors()]
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise EvalkitError([_fault(path, f"不是有效的 YAML：{error}")]) from None
-    faults = [_fault(path, what) for what in _faults(schema)]
+        faults = [f"不是有效的 YAML：{error}"]
     if faults:
-        raise EvalkitError(faults)
+        facts = {"file": path.name, "remedy": "请修改该文件", "code": "schema"}
+        raise EvalkitError([Problem(what=what, **facts) for what in faults])
     return schema
-
-
-def _fault(path: Path, what: str) -> Problem:
-    return Problem(file=path.name, what=what, remedy="请修改该文件", code="schema")
 
 
 def _faults(schema: Schema) -> Iterator[str]:

@@ -241,12 +241,7 @@ def test_a_department_client_or_provider_of_ones_own_is_no_foreign_name(make_ent
                 "issues": [{"responsible": "某县环卫中心、某县城管局"}],
             },
         ),
-        *(
-            make_entry(str(n), f"第{n}号其他项目", unit=unit)
-            for n, unit in enumerate(
-                ("某县住建局", "某县财政局", "某县自来水公司", "某县城管局"), 2
-            )
-        ),
+        *(make_entry(str(n), f"第{n}号其他项目", unit=unit) for n, unit in enumerate(others, 2)),
     ]
     assert review(entries) == []
 

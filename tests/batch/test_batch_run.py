@@ -20,7 +20,7 @@ from batch_support import write_list as write_into
 from evalkit.batch import manifest
 from evalkit.batch.jobs import Job
 from evalkit.batch.outcome import BatchOutcome, Outcome
-from evalkit.batch.progress import Lines, Live, choose
+from evalkit.batch.progress import Screen
 from evalkit.batch.run import run_batch, run_one
 from evalkit.core.problem import EvalkitError
 
@@ -312,7 +312,6 @@ def test_a_torn_line_in_the_manifest_does_no_harm(write_list, place):
 
 def test_plain_lines_name_each_project_and_end_with_the_reasons(write_list, place, capsys):
     path = write_list(row("1", "甲"), row("2", "坏项目", "refusing"))
-    assert isinstance(choose(), Lines)
     run_batch(path, place / "成果", jobs=1)
     said = capsys.readouterr().out
     assert re.search(r"\[1/2\] 完成  1  甲  .*秒", said)
@@ -326,9 +325,9 @@ def test_plain_lines_name_each_project_and_end_with_the_reasons(write_list, plac
 def test_the_live_view_shows_names_as_they_are(write_list, place):
     from rich.console import Console
 
-    console = Console(force_terminal=True, width=120, record=True, highlight=False)
+    console = Console(force_terminal=True, width=120, record=True, markup=False)
     path = write_list(row("1", "[red]甲[/] 项目"), row("2", "坏项目", "failing"))
-    run_batch(path, place / "成果", jobs=1, reporter=Live(console))
+    run_batch(path, place / "成果", jobs=1, reporter=Screen(console))
     said = console.export_text()
     assert "[red]甲[/] 项目" in said
     assert "ValueError：目标值 <b>为零</b>" in said

@@ -85,7 +85,8 @@ def test_the_sheets_print_on_a4_with_frozen_titles_and_filters(adjusted, tmp_pat
     book = openpyxl.load_workbook(write_summary(tmp_path / "summary.xlsx", [adjusted], []))
     for page in book:
         assert (page.page_setup.paperSize, page.page_setup.orientation) == (9, "landscape")
-        assert (page.page_setup.fitToWidth, page.page_setup.fitToHeight) == (1, 0)
+        assert page.sheet_properties.pageSetUpPr.fitToPage
+        assert page.page_setup.fitToHeight == 0  # one page wide, as many as needed
         assert page.print_title_rows == "$2:$2"
         assert page.auto_filter.ref
     assert book["汇总"].freeze_panes == "D3"

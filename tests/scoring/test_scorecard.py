@@ -70,6 +70,8 @@ def test_a_final_refuses_gaps_and_lists_everything_at_once(build):
         ({"actual": "50%"}, "reason.missing"),
         ({"level1": "过程"}, "weights.outcome"),
         ({"rule": "定性分级", "tier": "达成预期", "tier_rate": "70%"}, "rule"),
+        ({"actual": "0.98", "reason": "未完成"}, "percent.ambiguous"),
+        ({"target": "10公里", "actual": "9人", "unit": "公里"}, "unit.conflict"),
     ],
 )
 def test_strict_stages_refuse_what_drafts_only_show(build, stage, row, code):

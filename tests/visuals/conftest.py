@@ -94,7 +94,7 @@ def indicator(row: tuple[str, ...], place: int, gap: bool = False) -> IndicatorS
         elements = tuple(
             Element(
                 text=f"要点{n + 1}：{level3}的有关材料齐全，程序完整，与实际情况相符",
-                share=Decimal("0.5"),
+                share=Decimal(50),
                 met=Decimal(1) if n == 0 else Decimal(actual) * 2 - 1,
                 finding="有县政府会议纪要、预算批复和招标文件，核对一致",
                 evidence="1-1、1-2",

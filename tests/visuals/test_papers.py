@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
-from evalkit.core.model import Result
+from evalkit.core.model import Input, Result
 from evalkit.report import papers
 
 RANGE = "待补充指标得零分、得满分"
@@ -167,9 +167,49 @@ def test_pages_are_a4_one_page_wide_with_repeated_titles_and_page_numbers(result
         assert sheet.page_setup.paperSize == 9
         assert sheet.sheet_properties.pageSetUpPr.fitToPage
         assert sheet.page_setup.fitToWidth in (None, 1)  # one page wide is what Excel assumes
-        assert sheet.page_setup.fitToHeight == 0
         assert sheet.print_title_rows
         assert "&P" in sheet.oddFooter.center.text.replace("&[Page]", "&P")
+
+
+def test_an_indicator_takes_one_page_unless_it_has_too_many_rows(result, tmp_path):
+    score = result.score.indicators[11]
+    many = tuple(score.trace.inputs[0].model_copy(update={"name": f"第{n}项"}) for n in range(60))
+    long = score.model_copy(update={"trace": score.trace.model_copy(update={"inputs": many})})
+    card = result.score.model_copy(update={"indicators": (result.score.indicators[0], long)})
+    book = load_workbook(write(result.model_copy(update={"score": card}), tmp_path))
+    assert book["A101"].page_setup.fitToHeight in (None, 1)  # one is what Excel assumes
+    assert book["C101"].page_setup.fitToHeight == 0
+
+
+def test_choices_stand_after_the_values_each_once_with_all_its_cells(result, tmp_path):
+    score = result.score.indicators[0]
+    year = [
+        Input(name="年度", value="2024", cell=f"资金!B{row}", of="setting", raw="2024")
+        for row in (3, 4)
+    ]
+    trace = score.trace.model_copy(update={"inputs": (year[0], *score.trace.inputs, year[1])})
+    card = result.score.model_copy(
+        update={"indicators": (score.model_copy(update={"trace": trace}),)}
+    )
+    book = load_workbook(write(result.model_copy(update={"score": card}), tmp_path))
+    rows = [[v for v in row if v] for row in book["A101"].iter_rows(values_only=True)]
+    place = rows.index(["计分设定（规则、口径、期间等）"])
+    assert rows[place - 1][0] == "目标值"
+    assert rows[place + 1] == ["年度", "2024", "资金!B3、资金!B4"]
+
+
+def test_evaluation_points_show_their_shares_in_percent(result, tmp_path):
+    rows = list(load_workbook(write(result, tmp_path))["A102"].iter_rows(values_only=True))
+    first = next(n for n, row in enumerate(rows) if row[0] == "要点") + 1
+    assert [row[2] for row in rows[first : first + 2]] == ["50.00%", "50.00%"]
+
+
+def test_quantities_with_separators_stay_numbers(result, tmp_path):
+    row = {"indicator": "C101", "plan": "19,110", "actual": "1,2", "item": "清扫面积"}
+    changed = result.model_copy(update={"tables": {"data": [row]}})
+    cells_of = load_workbook(write(changed, tmp_path))["基础数据"]
+    assert (cells_of["C3"].value, cells_of["C3"].number_format) == (19110, "#,##0")
+    assert cells_of["D3"].value == "1,2"
 
 
 def test_equal_results_give_equal_bytes(result, tmp_path):

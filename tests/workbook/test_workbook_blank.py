@@ -9,10 +9,11 @@ import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openpyxl.utils import get_column_letter
 
 from evalkit.core.problem import EvalkitError
 from evalkit.workbook import schema as schemas
-from evalkit.workbook.blank import write_blank
+from evalkit.workbook.blank import SPARE_ROWS, write_blank
 from evalkit.workbook.manual import manual
 from evalkit.workbook.reader import read
 from evalkit.workbook.schema import Schema, load_schema
@@ -168,13 +169,38 @@ def test_content_is_written_as_a_person_types_it(tmp_path, mini):
     assert source.forms["project"]["day"].value == date(2025, 6, 30)
 
 
-def test_a_framework_of_many_rows_keeps_free_rows_below(tmp_path, mini):
-    content = {
-        "items": [{"code": f"A{n}", "level1": "产出", "name": "x", "points": 1} for n in range(100)]
-    }
-    path = write_blank(tmp_path / "a.xlsx", mini, content)
-    assert openpyxl.load_workbook(path)["指标"].max_row >= 100 + 20
+def test_a_framework_of_many_rows_keeps_a_few_boxed_rows_below_and_prints_no_more(tmp_path, mini):
+    rows = [{"code": f"A{n}", "level1": "产出", "name": "x", "points": 1} for n in range(100)]
+    path = write_blank(tmp_path / "a.xlsx", mini, {"items": rows})
+    page = openpyxl.load_workbook(path)["指标"]
+    boxed = [row for row in range(1, page.max_row + 1) if page.cell(row, 2).border.left.style]
+    assert page.max_row == max(boxed) == 2 + 100 + SPARE_ROWS  # what is boxed is printed
+    assert page.print_area in (None, "")
     assert len(read(path, mini).tables["items"]) == 100
+
+
+def test_rows_below_the_boxed_ones_are_ready_for_more(tmp_path, mini):
+    page = openpyxl.load_workbook(write_blank(tmp_path / "a.xlsx", mini))["指标"]
+    heads = {page.cell(2, c).value: get_column_letter(c) for c in range(2, 16)}
+    formats = {name: page.column_dimensions[at].number_format for name, at in heads.items()}
+    assert (formats["编号*"], formats["日期"], formats["分值*"]) == ("@", "yyyy-mm-dd", "General")
+    for rule in page.data_validations.dataValidation:
+        assert max(area.max_row for area in rule.sqref.ranges) > 400
+
+
+@pytest.mark.parametrize("day", ["2025-04-30", date(2025, 4, 30)])
+def test_a_date_in_a_value_column_is_shown_and_read_as_a_date(tmp_path, mini, day):
+    path = write_blank(tmp_path / "a.xlsx", mini, {"items": [{"code": "A1", "target": day}]})
+    cell = openpyxl.load_workbook(path)["指标"]["H3"]
+    assert (cell.is_date, cell.number_format) == (True, "yyyy-mm-dd")
+    datum = read(path, mini).tables["items"][0]["target"]
+    assert (datum.value, datum.raw, datum.precision) == (date(2025, 4, 30), "2025-04-30", "")
+
+
+def test_a_zero_is_written_as_a_number(tmp_path, mini):
+    rows = [{"code": f"A{n}", "points": zero} for n, zero in enumerate([0, "0", Decimal(0), 0.0])]
+    source = read(write_blank(tmp_path / "a.xlsx", mini, {"items": rows}), mini)
+    assert [row["points"].value for row in source.tables["items"]] == [0, 0, 0, 0]
 
 
 def test_content_for_unknown_sheets_and_fields_is_refused_by_name(tmp_path, mini):

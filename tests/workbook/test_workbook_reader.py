@@ -8,6 +8,7 @@ import pytest
 import xlsxwriter
 
 from evalkit.core.problem import EvalkitError
+from evalkit.workbook.opener import open_twice
 from evalkit.workbook.reader import read
 
 ITEM = ["A1", "产出", "数量", "面积", 8, "定量"]
@@ -389,6 +390,18 @@ def test_a_link_to_another_file_is_reported_and_its_value_kept(tmp_path, mini, f
     source = read(formulas(tmp_path / "a.xlsx", (formula, 8)), mini)
     assert the(source, "formula.external").severity == "warning"
     assert values(source, "items", "points") == [8]
+
+
+def test_a_workbook_without_formulas_is_loaded_once(lay, items, tmp_path):
+    values, same = open_twice(lay())
+    assert same is values
+    items([*ITEM[:4], "=3+5"])
+    values, other = open_twice(tmp_path / "数据底稿.xlsx")
+    assert (values["指标"]["E2"].value, other["指标"]["E2"].value) == (None, "=3+5")
+
+
+def test_a_date_in_a_choice_cell_names_the_choices(item):
+    assert "定量、定性（分级）" in the(item("类型", datetime(2025, 3, 2)), "choice.unknown").remedy
 
 
 def test_a_formula_without_a_cached_value_is_reported(items):

@@ -1,0 +1,61 @@
+"""The front page in a real browser: it sorts without a network and breaks no policy of its own."""
+
+from __future__ import annotations
+
+import shutil
+from decimal import Decimal
+
+import pytest
+from batch_support import indicator
+
+from evalkit.batch.page import write_index
+
+selenium = pytest.importorskip("selenium", reason="needs the test extra")
+from selenium import webdriver  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver"),
+]
+
+
+@pytest.fixture
+def browser():
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+def test_a_click_on_a_header_sorts_and_gaps_stay_last(make_entry, tmp_path, browser):
+    scores = {"1": "9.5", "2": "10", "3": "8"}
+    entries = [
+        make_entry(code, f"项目{code}", indicators=[indicator(score=Decimal(score))])
+        for code, score in scores.items()
+    ]
+    entries.append(make_entry("4", "无分项目"))
+    page = write_index(tmp_path / "index.html", entries, [])
+    browser.get(page.as_uri())
+
+    def order() -> list[str]:
+        cells = browser.find_elements(By.CSS_SELECTOR, "#results tbody td.name small")
+        return [cell.text for cell in cells]
+
+    def click(header: str) -> None:
+        for button in browser.find_elements(By.CSS_SELECTOR, "#results th button"):
+            if button.text.startswith(header):
+                button.click()
+
+    assert order() == ["1", "2", "3", "4"]
+    click("得分")
+    assert order() == ["3", "1", "2", "4"]
+    click("得分")
+    assert order() == ["2", "1", "3", "4"]
+    assert [line for line in browser.get_log("browser") if line["level"] == "SEVERE"] == []
