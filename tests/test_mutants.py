@@ -35,8 +35,8 @@ MUTANTS = (
     ),
     Mutant(
         "a grade's lower bound no longer belongs to it",
-        'if score >= Decimal(str(band["from"])):',
-        'if score > Decimal(str(band["from"])):',
+        'if score >= band["from"]:',
+        'if score > band["from"]:',
     ),
     Mutant(
         "the floor of a ratio is dropped",

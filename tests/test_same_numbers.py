@@ -30,7 +30,6 @@ from lxml import etree, html
 from openpyxl.utils import range_boundaries
 from tools import excel
 
-from evalkit.batch.progress import Lines
 from evalkit.batch.run import run_batch
 from evalkit.scoring import rules
 
@@ -51,7 +50,7 @@ def outputs(tmp_path_factory) -> Path:
     out, done = root / "demo-outputs", root / "demo-outputs.done"
     with FileLock(root / "demo-outputs.lock"):
         if not done.exists():
-            outcome = run_batch(support.DEMO / "projects.csv", out, reporter=Lines(), jobs=2)
+            outcome = run_batch(support.DEMO / "projects.csv", out, jobs=2)
             done.write_text("\n".join(str(o.failure) for o in outcome.failed), encoding="utf-8")
     assert done.read_text(encoding="utf-8") == "", "a demo project failed"
     return out
@@ -446,7 +445,7 @@ def test_marks_lost_in_the_problem_list_are_those_of_the_indicators_named(projec
 
 # --- live formulas ----------------------------------------------------------------------------
 
-_CELL = r"(?:'([^']+)'!)?([A-Z]{1,2}\d+)"
+_CELL = r"(?:'?([^'!=]+)'?!)?([A-Z]{1,2}\d+)"
 
 
 def _worth(book: Any, sheet: str, formula: str) -> Fraction:

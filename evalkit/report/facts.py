@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from evalkit.core.measure import Measure
 from evalkit.core.model import Scorecard, Source
 from evalkit.core.numbers import fixed, plain, round_to, wan
 from evalkit.scoring.indicator import split_list
@@ -13,6 +14,15 @@ from evalkit.workbook.printed import table_text
 from evalkit.workbook.schema import Schema
 
 _MONEY = ("initial", "budget", "arrived", "spent")
+_RATES = (  # name, part and whole
+    ("arrival_rate", "arrived", "budget"),
+    ("execution_rate", "spent", "arrived"),
+    ("budget_execution_rate", "spent", "budget"),
+)
+_COVERAGE = (
+    ("coverage", "sample", "total"),
+    ("coverage_amount", "sample_amount", "total_amount"),
+)
 
 
 def values(source: Source, survey: Survey | None) -> dict[str, Decimal]:
@@ -21,43 +31,37 @@ def values(source: Source, survey: Survey | None) -> dict[str, Decimal]:
     ``funds.execution_rate`` is 支出÷到位 (财预〔2020〕10号 附2); ``funds.budget_execution_rate`` is
     支出÷全年预算, the rate of a 自评表.
     """
-    annual = source.forms["project"]["phase"].text == "年度评价"
-    year = source.forms["project"]["year"].number
-    rows = [r for r in source.tables["funds"] if not annual or r["year"].number == year]
-    found: dict[str, Decimal] = {}
-    for field in _MONEY:
-        amount = _sum([r[field].number for r in rows])
-        if amount is not None:
-            found[f"funds.{field}"] = amount
-    for key, part, whole in (
-        ("funds.arrival_rate", "arrived", "budget"),
-        ("funds.execution_rate", "spent", "arrived"),
-        ("funds.budget_execution_rate", "spent", "budget"),
-    ):
-        rate = fund_rate(rows, part, whole).term
-        if rate is not None:
-            found[key] = round_to(rate.value, 2)
     form = source.forms["project"]
+    annual, year = form["phase"].text == "年度评价", form["year"].number
+    rows = [r for r in source.tables["funds"] if not annual or r["year"].number == year]
+    found = {f"funds.{field}": _sum([r[field].number for r in rows]) for field in _MONEY}
+    for key, part, whole in _RATES:
+        found[f"funds.{key}"] = _rounded(fund_rate(rows, part, whole))
     for field in ("population", "sent", "returned"):
-        number = form[f"survey_{field}"].number
-        if number is not None:
-            found[f"survey.{field}"] = number
+        found[f"survey.{field}"] = form[f"survey_{field}"].number
     if survey:
         found["survey.valid"] = Decimal(survey.valid)
-        if survey.measure.term is not None:
-            found["survey.satisfaction"] = round_to(survey.measure.term.value, 2)
+        found["survey.satisfaction"] = _rounded(survey.measure)
         for key, part, whole in (("return", "returned", "sent"), ("valid", "valid", "returned")):
-            top, base = found.get(f"survey.{part}"), found.get(f"survey.{whole}")
-            if top is not None and base:
-                found[f"survey.{key}_rate"] = round_to(top / base * 100, 2)
-    for key, part, whole in (
-        ("coverage", "sample", "total"),
-        ("coverage_amount", "sample_amount", "total_amount"),
-    ):
-        share = _coverage(source, part, whole)
-        if share is not None:
-            found[f"sample.{key}"] = share
-    return found
+            share = _share(found[f"survey.{part}"], found[f"survey.{whole}"])
+            found[f"survey.{key}_rate"] = share
+    for key, part, whole in _COVERAGE:
+        found[f"sample.{key}"] = _coverage(source, part, whole)
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _rounded(measure: Measure) -> Decimal | None:
+    return None if measure.term is None else round_to(measure.term.value, 2)
+
+
+def _share(part: Decimal | None, whole: Decimal | None) -> Decimal | None:
+    """Percent with two decimals; None where a part is unknown or the whole is zero."""
+    return round_to(part / whole * 100, 2) if part is not None and whole else None
+
+
+def _printed(part: Decimal | None, whole: Decimal | None) -> str:
+    share = _share(part, whole)
+    return "" if share is None else f"{fixed(share)}%"
 
 
 def _sum(numbers: list[Decimal | None]) -> Decimal | None:
@@ -68,13 +72,9 @@ def _sum(numbers: list[Decimal | None]) -> Decimal | None:
 
 def _coverage(source: Source, part: str, whole: str) -> Decimal | None:
     rows = source.tables["samples"]
-    one_unit = part.endswith("amount") or len({r["unit"].text for r in rows}) == 1
-    pairs = [(r[part].number, r[whole].number) for r in rows]
-    if not pairs or not one_unit or any(a is None or b is None for a, b in pairs):
+    if not part.endswith("amount") and len({r["unit"].text for r in rows}) != 1:
         return None
-    base = sum((b or Decimal(0) for _, b in pairs), Decimal(0))
-    top = sum((a or Decimal(0) for a, _ in pairs), Decimal(0))
-    return round_to(top / base * 100, 2) if base else None
+    return _share(_sum([r[part].number for r in rows]), _sum([r[whole].number for r in rows]))
 
 
 def tables(
@@ -94,16 +94,11 @@ def tables(
         sums = {f: _sum([r[f].number for r in source.tables["funds"]]) for f in _MONEY}
         row = {f: "" if amount is None else wan(amount) for f, amount in sums.items()}
         found["funds"].append(dict.fromkeys(found["funds"][0], "") | row | {"source": "合计"})
-    for printed, row_data in zip(found["data"], source.tables["data"], strict=True):
-        done, plan = row_data["actual"].number, row_data["plan"].number
-        printed["rate"] = fixed(done / plan * 100) + "%" if done is not None and plan else ""
-    for printed, row_sample in zip(found["samples"], source.tables["samples"], strict=True):
-        for key, part, whole in (
-            ("coverage", "sample", "total"),
-            ("coverage_amount", "sample_amount", "total_amount"),
-        ):
-            top, base = row_sample[part].number, row_sample[whole].number
-            printed[key] = fixed(top / base * 100) + "%" if top is not None and base else ""
+    for printed, cells in zip(found["data"], source.tables["data"], strict=True):
+        printed["rate"] = _printed(cells["actual"].number, cells["plan"].number)
+    for printed, cells in zip(found["samples"], source.tables["samples"], strict=True):
+        for key, part, whole in _COVERAGE:
+            printed[key] = _printed(cells[part].number, cells[whole].number)
     scores = {i.code: i for i in card.indicators}
     for issue in found["issues"]:
         under = [scores[c] for c in split_list(issue["indicators"]) if c in scores]
@@ -112,15 +107,13 @@ def tables(
     for adjustment in found["adjustments"]:
         score = scores.get(adjustment["indicator"])
         adjustment["level3"] = score.level3 if score else ""
-    found["survey_questions"] = [
-        {"question": q.text}
-        | {option: str(q.counts[option]) for option in (*OPTIONS, UNAWARE)}
-        | {
-            "valid": str(q.valid),
-            "satisfaction": f"{fixed(q.satisfaction.value)}%" if q.satisfaction else "",
-        }
-        for q in (survey.questions if survey else ())
-    ]
+    found["survey_questions"] = []
+    for q in survey.questions if survey else ():
+        satisfaction = f"{fixed(q.satisfaction.value)}%" if q.satisfaction else ""
+        counts = {option: str(q.counts[option]) for option in (*OPTIONS, UNAWARE)}
+        found["survey_questions"].append(
+            {"question": q.text, **counts, "valid": str(q.valid), "satisfaction": satisfaction}
+        )
     found["survey_groups"] = [
         {"group": name, "valid": str(n), "satisfaction": f"{fixed(share)}%"}
         for name, (n, share) in (survey.groups if survey else {}).items()

@@ -11,9 +11,10 @@ import io
 import re
 import textwrap
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,11 @@ DPI = 300
 INK, GREY = "#262626", "#A6A6A6"
 DARK, MID, PALE = "#1F4E79", "#7FA6CC", "#E4ECF4"
 
-FUNDS = (
-    ("funds.initial", "年初预算"),
-    ("funds.budget", "全年预算"),
-    ("funds.arrived", "到位资金"),
-    ("funds.spent", "实际支出"),
-)
+FUNDS = {
+    "funds.initial": "年初预算", "funds.budget": "全年预算",
+    "funds.arrived": "到位资金", "funds.spent": "实际支出",
+}  # fmt: skip
+_STEPS = ((1.5, "到位率", "funds.arrival_rate"), (2.5, "执行率", "funds.execution_rate"))
 ANSWERS = {  # answer → fill, hatch, colour of the figure printed on it
     "非常满意": (DARK, "", "white"),
     "满意": ("#5F8FBF", "", "white"),
@@ -54,22 +54,12 @@ ANSWERS = {  # answer → fill, hatch, colour of the figure printed on it
     "非常不满意": ("white", "xxxx", INK),
     "不了解": ("white", "", INK),
 }
-
 _STYLE: dict[Any, Any] = {
-    "font.size": 9,
-    "text.color": INK,
-    "axes.unicode_minus": False,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": GREY,
-    "xtick.bottom": False,
-    "ytick.left": False,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "hatch.linewidth": 0.5,
-    "patch.linewidth": 0.6,
-    "legend.frameon": False,
-}
+    "font.size": 9, "text.color": INK, "axes.unicode_minus": False, "axes.edgecolor": GREY,
+    "axes.spines.top": False, "axes.spines.right": False, "xtick.bottom": False,
+    "ytick.left": False, "xtick.labelcolor": INK, "ytick.labelcolor": INK,
+    "hatch.linewidth": 0.5, "patch.linewidth": 0.6, "legend.frameon": False,
+}  # fmt: skip
 _LOCK = threading.RLock()  # rcParams are global to the process
 
 
@@ -121,28 +111,27 @@ def score_rates(result: Result, font: str = "") -> Figure:
         if card is None or not groups:
             _say(axes, f"得分{GAP}")
             return figure
-        positions: list[float] = []
-        for group in groups:
-            previous = positions[-1] if positions else -1.0
-            positions.append(previous + (1 if group.level2 else 1.35))
+        steps = (1 if group.level2 else 1.35 for group in groups)
+        positions = [at - 1 for at in accumulate(steps)]
         for y, group in zip(positions, groups, strict=True):
-            height = 0.62 if group.level2 else 0.78
+            height, colour, size = (0.62, MID, 9) if group.level2 else (0.78, DARK, 9.5)
             axes.barh(y, 100, height, color="white", edgecolor=GREY, linewidth=0.4)
             if group.score is None or group.rate is None:
                 axes.text(1.5, y, GAP, va="center")
                 value = f"—/{plain(group.points)}"
             else:
-                axes.barh(y, float(group.rate), height, color=MID if group.level2 else DARK)
+                axes.barh(y, float(group.rate), height, color=colour)
                 value = f"{fixed(group.rate)}%（{fixed(group.score)}/{plain(group.points)}）"
-            axes.text(101.5, y, value, va="center", size=9 if group.level2 else 9.5)
+            axes.text(101.5, y, value, va="center", size=size)
         if card.rate is not None:
-            axes.axvline(float(card.rate), color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
-            axes.text(float(card.rate), positions[0] - 0.75, f"总得分率 {fixed(card.rate)}%",
-                      ha="center", va="bottom", size=8.5)  # fmt: skip
+            x, ends = float(card.rate), (positions[0] - 0.5, positions[-1] + 0.6)
+            axes.plot([x, x], ends, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
+            whole = f"总得分率 {fixed(card.rate)}%"
+            axes.text(x, positions[0] - 0.75, whole, ha="center", va="bottom", size=8.5)
         names = [_label(g.level2 or g.level1, 12) for g in groups]
         axes.set_yticks(positions, names)
-        for text, group in zip(axes.get_yticklabels(), groups, strict=True):
-            text.set_fontsize(9 if group.level2 else 10.5)
+        for label, group in zip(axes.get_yticklabels(), groups, strict=True):
+            label.set_fontsize(9 if group.level2 else 10.5)
         axes.set(xlim=(0, 134), ylim=(positions[-1] + 0.6, positions[0] - 1.3))
         axes.spines["bottom"].set_visible(False)
     return figure
@@ -170,8 +159,8 @@ def points_lost(result: Result, font: str = "") -> Figure:
                 continue
             size = float(score.lost)
             axes.barh(y, size, 0.64, color=DARK if y == 0 else MID)
-            axes.text(size + longest * 0.015, y, va="center",
-                      s=f"{fixed(score.lost)}（分值 {plain(score.points)}）")  # fmt: skip
+            text = f"{fixed(score.lost)}（分值 {plain(score.points)}）"
+            axes.text(size + longest * 0.015, y, text, va="center")
         axes.set_yticks(range(len(shown)), [_label(f"{i.code} {i.level3}", 20) for i in shown])
         axes.set(xlim=(0, longest * 1.3), ylim=(len(shown) - 0.4, -0.9))
         axes.text(1, 1, "单位：分", ha="right", va="top", size=8.5, transform=axes.transAxes)
@@ -182,24 +171,24 @@ def points_lost(result: Result, font: str = "") -> Figure:
 def funds_flow(result: Result, font: str = "") -> Figure:
     """年初预算 → 全年预算 → 到位 → 支出, in 万元, with the rates between them."""
     values = result.values
-    amounts = [values.get(key) for key, _ in FUNDS]
-    highest = float(max((a for a in amounts if a is not None), default=Decimal(0))) or 1.0
+    amounts = [values.get(key) for key in FUNDS]
+    highest = max((float(amount) for amount in amounts if amount), default=1.0)
     with _drawing(2.9, font) as (figure, axes):
         for x, amount in enumerate(amounts):
             if amount is None:
                 axes.text(x, highest * 0.03, GAP, ha="center", va="bottom")
                 continue
-            axes.bar(x, float(amount), 0.5, color=(PALE, "#B9CFE5", MID, DARK)[x],
-                     edgecolor=DARK)  # fmt: skip
+            fill = (PALE, "#B9CFE5", MID, DARK)[x]
+            axes.bar(x, float(amount), 0.5, color=fill, edgecolor=DARK)
             axes.text(x, float(amount) + highest * 0.02, wan(amount), ha="center", va="bottom")
-        steps = ((1.5, "到位率", "funds.arrival_rate"), (2.5, "执行率", "funds.execution_rate"))
-        for middle, name, key in steps:
+        arrow = {"arrowstyle": "->", "color": INK, "lw": 0.8}
+        for middle, name, key in _STEPS:
             if key in values:
-                axes.annotate("", (middle + 0.22, highest * 1.2), (middle - 0.22, highest * 1.2),
-                              arrowprops={"arrowstyle": "->", "color": INK, "lw": 0.8})  # fmt: skip
-                axes.text(middle, highest * 1.23, f"{name} {fixed(values[key])}%",
-                          ha="center", va="bottom")  # fmt: skip
-        axes.set_xticks(range(len(FUNDS)), [label for _, label in FUNDS])
+                ends = (middle + 0.22, highest * 1.2), (middle - 0.22, highest * 1.2)
+                axes.annotate("", *ends, arrowprops=arrow)
+                text = f"{name} {fixed(values[key])}%"
+                axes.text(middle, highest * 1.23, text, ha="center", va="bottom")
+        axes.set_xticks(range(len(FUNDS)), [*FUNDS.values()])
         axes.set(xlim=(-0.5, 3.5), ylim=(0, highest * 1.42))
         axes.text(0, 1, "单位：万元", va="top", size=8.5, transform=axes.transAxes)
         axes.spines["left"].set_visible(False)
@@ -216,21 +205,22 @@ def satisfaction(result: Result, font: str = "") -> Figure:
             _say(axes, f"满意度调查数据{GAP}")
             return figure
         counts = [[_number(row.get(a, "")) for a in ANSWERS] for row in questions]
+        unaware = len(ANSWERS) - 1
         for column, (answer, (fill, hatch, ink)) in enumerate(ANSWERS.items()):
-            if not any(row[column] for row in counts) and answer == "不了解":
-                continue
-            axes.barh(-2, 0, color=fill, hatch=hatch, edgecolor=DARK, label=answer)
+            look: dict[str, Any] = {"color": fill, "hatch": hatch, "edgecolor": DARK}
+            paper = {"facecolor": "white", "edgecolor": "none", "pad": 1.0} if hatch else None
+            text: dict[str, Any] = {"color": ink, "size": 8.5, "bbox": paper}
+            if column < unaware or any(row[unaware] for row in counts):
+                axes.barh(-2, 0, label=answer, **look)
             for y, row in enumerate(counts):
-                whole = sum(row)
                 if not row[column]:
                     continue
-                share = row[column] / whole * 100
-                left = float(sum(row[:column]) / whole * 100)
-                axes.barh(y, float(share), 0.56, left, color=fill, hatch=hatch, edgecolor=DARK)
+                before, whole = sum(row[:column], Decimal(0)), sum(row, Decimal(0))
+                left, share = before / whole * 100, row[column] / whole * 100
+                axes.barh(y, float(share), 0.56, float(left), **look)
                 if share >= 6:
-                    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0} if hatch else None
-                    axes.text(left + float(share) / 2, y, fixed(share, 1), ha="center",
-                              va="center", size=8.5, color=ink, bbox=box)  # fmt: skip
+                    x = float(left + share / 2)
+                    axes.text(x, y, fixed(share, 1), ha="center", va="center", **text)
         for y, (question, row) in enumerate(zip(questions, counts, strict=True)):
             score = question.get("satisfaction", "") if sum(row) else GAP
             axes.text(108, y, plain(sum(row, Decimal(0))), va="center", ha="right")
@@ -247,21 +237,13 @@ def satisfaction(result: Result, font: str = "") -> Figure:
 
 
 FIGURES: dict[str, Callable[..., Figure]] = {
-    "score_rates": score_rates,
-    "points_lost": points_lost,
-    "funds_flow": funds_flow,
-    "satisfaction": satisfaction,
+    draw.__name__: draw for draw in (score_rates, points_lost, funds_flow, satisfaction)
 }
 
 
 def has_data(name: str, result: Result) -> bool:
     """Whether the figure would show anything but an empty state."""
-    return {
-        "score_rates": result.score is not None and bool(result.score.groups),
-        "points_lost": any(_lost(result)),
-        "funds_flow": any(key in result.values for key, _ in FUNDS),
-        "satisfaction": bool(result.tables.get("survey_questions")),
-    }[name]
+    return bool(_facts(name, result))
 
 
 def png(figure: Figure) -> bytes:
@@ -287,28 +269,22 @@ def draw_all(result: Result, folder: Path, font: str = "") -> dict[str, Path]:
 
 def alt_text(name: str, result: Result) -> str:
     """What a figure shows, in one sentence, for a reader who cannot see it."""
-    if not has_data(name, result):
-        return f"{TITLES[name]}：暂无数据"
-    return f"{TITLES[name]}：{'；'.join(_facts(name, result))}"
+    return f"{TITLES[name]}：{'；'.join(_facts(name, result)) or '暂无数据'}"
 
 
-def _facts(name: str, result: Result) -> Sequence[str]:
-    if name == "score_rates" and result.score:
-        return [
-            f"{g.level1} {fixed(g.rate)}%" if g.rate is not None else f"{g.level1} {GAP}"
-            for g in result.score.level1()
-        ]
+def _facts(name: str, result: Result) -> list[str]:
+    """What a figure shows, one clause each; nothing where it has no data."""
+    values = result.values
+    if name == "score_rates":
+        groups = result.score.level1() if result.score else []
+        rates = [(g.level1, GAP if g.rate is None else f"{fixed(g.rate)}%") for g in groups]
+        return [f"{level1} {rate}" for level1, rate in rates]
     if name == "points_lost":
         lost, gaps = _lost(result)
-        return [f"{i.level3}扣 {fixed(i.lost)} 分" for i in lost[:5] if i.lost] + [
-            f"{i.level3}{GAP}" for i in gaps
-        ]
+        worst = [f"{i.level3}扣 {fixed(i.lost)} 分" for i in lost[:5] if i.lost]
+        return worst + [f"{i.level3}{GAP}" for i in gaps]
     if name == "funds_flow":
-        return [
-            f"{label} {wan(result.values[key])} 万元" if key in result.values else f"{label}{GAP}"
-            for key, label in FUNDS
-        ]
-    return [
-        f"{row.get('question', '')}满意度 {row.get('satisfaction') or GAP}"
-        for row in result.tables["survey_questions"]
-    ]
+        said = {key: f" {wan(values[key])} 万元" for key in FUNDS if key in values}
+        return [label + said.get(key, GAP) for key, label in FUNDS.items()] if said else []
+    rows = result.tables.get("survey_questions", [])
+    return [f"{r.get('question', '')}满意度 {r.get('satisfaction') or GAP}" for r in rows]

@@ -131,6 +131,7 @@ class _Cell:
 
 _Row = Sequence[str | _Cell]
 _Parts = Sequence[tuple[int, int]]  # first and last rows
+_Links = Mapping[str, tuple[str, str, str]]  # code → sheet name, points cell, score cell
 _Spans = Sequence[int]  # columns each cell of a row covers; empty for one each
 
 
@@ -143,10 +144,8 @@ def _number(text: str, look: _Look = _CENTRE) -> _Cell:
     return _Cell(Decimal(text.replace(",", "")), {**look, "num_format": pattern})
 
 
-def _live(
-    formula: str, value: Decimal | str, pattern: str = "0.00", look: _Look = _CENTRE
-) -> _Cell:
-    return _Cell(value, {**_CENTRE, "num_format": pattern, **look}, formula)
+def _live(formula: str, value: Decimal | str, form: str = "0.00", look: _Look = _CENTRE) -> _Cell:
+    return _Cell(value, {**_CENTRE, "num_format": form, **look}, formula)
 
 
 def _awarded(formula: str, known: Decimal, whole: Decimal | None, look: _Look) -> _Cell:
@@ -190,7 +189,9 @@ class _Sheet:
             margin = 1 if cell.look.get("align") == "center" else 2
             width = max(1, int(sum(self.widths[column : column + span]) - margin))
             texts = cell.value.split("\n") if isinstance(cell.value, str) else []
-            lines = max(lines, sum(-(-display_width(text) // width) or 1 for text in texts))
+            full = [-(-display_width(text) // width) or 1 for text in texts]
+            spare = max(full, default=0) // 2 if texts and texts[0].isascii() else 0
+            lines = max(lines, sum(full) + spare)  # a long formula breaks raggedly
             column += span
         height = height or min(409, max(19, lines * 14 + 5))
         self.xl.set_row(row, height)
@@ -239,7 +240,7 @@ class _Sheet:
         for row in ([_Cell(text, _HEADER) for text in headings], *rows):
             self.line(row, spans)
 
-    def listing(self, title: str, headings: str, rows: list[_Row], spans: _Spans = ()) -> None:
+    def listing(self, title: str, headings: str, rows: Sequence[_Row], spans: _Spans = ()) -> None:
         """A numbered section of one table, if there is anything to list."""
         if rows:
             self.section(title)
@@ -266,10 +267,11 @@ def _score_note(score: IndicatorScore) -> str:
 def _write_inputs(sheet: _Sheet, trace: Trace) -> None:
     """The values that went into a score, then the choices made, each once with all its cells."""
     values = [i for i in trace.inputs if i.of != "setting"]
-    rows: list[_Row] = [
-        [i.name, _number(i.value), i.unit, i.cell, i.raw, i.formula] for i in values
-    ]
-    sheet.listing("取数", "名称 数值 单位 来源单元格 原文 原公式", rows)
+    sheet.listing(
+        "取数",
+        "名称 数值 单位 来源单元格 原文 原公式",
+        [[i.name, _number(i.value), i.unit, i.cell, i.raw, i.formula] for i in values],
+    )
     choices: dict[tuple[str, str], list[str]] = {}
     for i in trace.inputs:
         if i.of == "setting":
@@ -331,9 +333,8 @@ def _indicator_sheet(book: Workbook, name: str, score: IndicatorScore) -> tuple[
     if change:
         sheet.section("调分记录")
         marks = [_number(fixed(mark)) for mark in (change.computed, change.adjusted)]
-        sheet.facts(["计算得分", marks[0], "调整后得分", marks[1], "日期", change.dated])
-        sheet.pair("调整理由", change.reason)
-        sheet.facts(["批准人", change.approver, "依据", change.basis], [1, 1, 1, 3])
+        row = [*marks, change.approver, change.dated, change.basis, change.reason]
+        sheet.table(["计算得分", "调整后得分", "批准人", "日期", "依据", "调整理由"], [row])
 
     sheet.section("编制与复核")
     for who in ("编制人", "一级复核人", "二级复核人", "三级复核人"):
@@ -351,7 +352,7 @@ def _cover(sheet: _Sheet, result: Result) -> int:
     for left, right in zip_longest(facts[::2], facts[1::2], fillvalue=["", ""]):
         sheet.facts([*left, *right], [1, 3, 2, 2])
     gap = _Cell(GAP, _CENTRE)
-    return sheet.facts(["评价得分", gap, "评价等级", gap], [1, 3, 2, 2], height=30)
+    return sheet.facts(["评价得分", gap, "评价等级", gap], [1, 3, 2, 2], height=34)
 
 
 def _nature(result: Result) -> str:
@@ -378,13 +379,8 @@ def _subtotal(sheet: _Sheet, depth: int, group: GroupScore, card: Scorecard, par
     return sheet.line([*[""] * depth, *cells], [*[1] * depth, 4 - depth, 1, 1, 1, 1])
 
 
-def _summary(
-    sheet: _Sheet, card: Scorecard, place: int, links: Mapping[str, tuple[str, str, str]]
-) -> None:
-    """The score table, and total and grade in row `place` of the cover block.
-
-    `links` gives sheet name, points and score cell by code.
-    """
+def _summary(sheet: _Sheet, card: Scorecard, place: int, links: _Links) -> None:
+    """The score table; total and grade go to row `place` of the cover block."""
     sheet.heading("评分汇总表")
     sheet.xl.repeat_rows(sheet.row)
     sheet.table(["一级指标", "二级指标", "编号", "三级指标", "分值", "得分", "得分率", "说明"], [])
@@ -412,7 +408,7 @@ def _summary(
     total, large = at(row, 5), _BOLD | {"font_size": 12}
     grade = card.grade or f"{GAP}（可能区间 {fixed(card.low)}～{fixed(card.high)} 分）"
     sheet.put(place, 1, _awarded(total, card.low, card.total, large))
-    sheet.put(place, 6, _Cell(grade, large))
+    sheet.put(place, 6, _Cell(grade, large if card.grade else _CENTRE))
     if card.total is None:
         scores, points = (xl_range(top, column, row - 1, column) for column in (5, 4))
         high = _live(f'{total}+SUMIF({scores},"{GAP}",{points})', card.high)

@@ -266,16 +266,22 @@ def fitted(rows: Sequence[Sequence[str]], width: int) -> list[int]:
     >>> fitted([["项目", "金额", "说明"], ["人工", "561.40", "按工资上限确认" * 9]], 8000)
     [676, 886, 6438]
     """
-    # A heading may break before its unit in brackets; figures of other fonts need some room.
-    need = [max(display_width(part) for text in column for part in re.split("(?=（)", text))
-            * _CHARACTER_DXA // 2 + _CELL_DXA + _ROOM_DXA
-            for column in zip(*rows, strict=True)]  # fmt: skip
+    for mark in ("\n", "（"):  # where it must be, a heading breaks before its unit in brackets
+        need = [max(room(part) for text in column for part in re.split(f"(?={mark})", text))
+                for column in zip(*rows, strict=True)]  # fmt: skip
+        if sum(need) <= width:
+            return [each * width // sum(need) for each in need]
     left, open_columns = width, len(need)
     for wanted in sorted(need):
         if wanted * open_columns > left:
-            return [min(each, left // open_columns) for each in need]
+            break
         left, open_columns = left - wanted, open_columns - 1
-    return [each * width // sum(need) for each in need]
+    return [min(each, left // max(1, open_columns)) for each in need]
+
+
+def room(text: str) -> int:
+    """Width (dxa) of a cell that holds a text on one line, whatever font is at hand."""
+    return display_width(text) * _CHARACTER_DXA // 2 + _CELL_DXA + _ROOM_DXA
 
 
 # --- pictures -------------------------------------------------------------------------------

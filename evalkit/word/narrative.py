@@ -22,7 +22,7 @@ from docx.image.exceptions import UnrecognizedImageError
 from docx.oxml.ns import qn
 
 from evalkit.core.problem import EvalkitError, Problem
-from evalkit.word.blocks import Page, caption, fitted, frame, gap, picture
+from evalkit.word.blocks import Page, caption, fitted, frame, gap, picture, room
 from evalkit.word.oxml import (
     EMU_PER_DXA,
     GAP,
@@ -153,6 +153,12 @@ def insert_narrative(outline: Outline, page: Page, source: Path) -> list[Problem
         except _BROKEN:
             copier.say(f"“{title[:20]}…”的格式损坏，未写入报告", "请在 Word 中重新输入该段或该表")
             continue
+        if (
+            not title
+            and local_name(new[0]) == "p"
+            and next(new[0].iter(qn("w:drawing")), None) is None
+        ):
+            continue  # an empty line: distances are the template's
         for item in reversed(new):
             target.addnext(item)
         if plain_text(target).strip() == GAP:
@@ -360,6 +366,9 @@ class _Copier:
                 style = "表格文字" if rows else "表格标题"
                 inner = [self._paragraph(p, style, width, keep=keep, align=align if rows else "")
                          for p in cell.iter(qn("w:p"))]  # fmt: skip
+                if not rows and room(text) > width:  # a heading breaks before its unit
+                    broken = text.replace("（", "\n（", 1)
+                    inner = [paragraph(self.page.style(style), broken, keep_next=keep)]
                 looks = _looks(cell, "w:tcPr", _CELL_LOOKS)
                 size, middle = el("tcW", w=width, type="dxa"), el("vAlign", val="center")
                 made.append(el("tc", el("tcPr", size, *looks, middle), *inner))

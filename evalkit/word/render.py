@@ -184,13 +184,20 @@ def _place_blocks(document: WordDocument, page: Page, blocks: Mapping[str, Block
                 anchor.addprevious(new)
             body.remove(anchor)
         pending.clear()
+    _tighten(document, page)
+    _split_runs(body, _REFERENCE, lambda n: field(f"REF {bookmark_name(n)} \\h", [run("")]))
+
+
+def _tighten(document: WordDocument, page: Page) -> None:
+    """Distances after tables must not open a page and leave it empty."""
+    body, end = document.element.body, page.style("分节")
     breaking = {s.style_id for s in document.styles
                 if s.element.find(f".//{qn('w:pageBreakBefore')}") is not None}  # fmt: skip
-    breaking.add(page.style("分节"))
     for space in [p for p in body.iterchildren() if style_of(p) == page.style("表格间隔")]:
-        if style_of(space.getnext()) in breaking:  # it could open a page and leave it empty
+        if style_of(space.getnext()) in {*breaking, end}:
             body.remove(space)
-    _split_runs(body, _REFERENCE, lambda n: field(f"REF {bookmark_name(n)} \\h", [run("")]))
+        elif space.getnext() is body.sectPr:  # Word wants a paragraph here
+            space.pPr.pStyle.val = end
 
 
 def _split_runs(

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -132,7 +132,7 @@ class _Writer:
             lines += [["heading", "四、计分规则"], ["head", "规则", "含义", "要填的列或表"]]
             lines += [["row", r.rule, r.meaning, "、".join(r.needs)] for r in schema.guide]
         widths = (24, 66, 44)
-        _set_widths(page, widths)
+        _widen(page, widths)
         names = {sheet.name for sheet in schema.sheets}
         for row, (look, *texts) in enumerate(lines):
             need = NEEDS.get(look)
@@ -158,7 +158,7 @@ class _Writer:
 
     def form(self, page: Worksheet, sheet: Sheet, given: Entries | None) -> None:
         widths = (24, 56, 60)
-        _set_widths(page, widths)
+        _widen(page, widths)
         self.title(page, sheet, widths)
         page.write_row(1, 0, FORM_HEAD, self.format("head"))
         for row, spec in enumerate(sheet.fields, 2):
@@ -178,8 +178,7 @@ class _Writer:
     def table(self, page: Worksheet, sheet: Sheet, given: Sequence[Entries] | None) -> None:
         columns = _columns(sheet, given or [])
         widths = [6.0] + [_width(spec, label) for spec, label, _ in columns]
-        below = [None] + [self.format(**_input(spec)) for spec, *_ in columns]
-        _set_widths(page, widths, below)
+        _widen(page, widths, None, *(self.format(**_input(spec)) for spec, *_ in columns))
         self.title(page, sheet, widths)
         top = 1 + self.groups(page, sheet)
         self.heads(page, top, sheet, columns)
@@ -278,13 +277,12 @@ class _Writer:
 
 def _columns(sheet: Sheet, given: Sequence[Entries]) -> Columns:
     columns = [(spec, spec.label, spec.id) for spec in sheet.columns]
-    if spec := sheet.open_field:
-        own = {spec.id for spec in sheet.columns}
+    if free := sheet.open_field:
+        own = {key for *_, key in columns}
         keys = dict.fromkeys(key for row in given for key in row if key not in own)
-        opened = [
-            (spec, key.removeprefix(f"{spec.id}:"), key) for key in keys or sheet.example_open
-        ]
-        columns += opened + [(spec, "", "")] * (OPEN_COLUMNS - len(opened))
+        heads = [(key.removeprefix(f"{free.id}:"), key) for key in keys or sheet.example_open]
+        heads += [("", "")] * (OPEN_COLUMNS - len(heads))
+        columns += [(free, label, key) for label, key in heads]
     return columns
 
 
@@ -328,11 +326,9 @@ def _height(text: str, width: float) -> float:
     return min(17.0 * lines + 3, 400)
 
 
-def _set_widths(
-    page: Worksheet, widths: Sequence[float], formats: Sequence[Format | None] = ()
-) -> None:
-    for column, width in enumerate(widths):
-        page.set_column(column, column, width, formats[column] if formats else None)
+def _widen(page: Worksheet, widths: Sequence[float], *formats: Format | None) -> None:
+    for column, (width, style) in enumerate(zip_longest(widths, formats)):
+        page.set_column(column, column, width, style)
 
 
 def _print_setup(page: Worksheet, wide: int, tall: int) -> None:

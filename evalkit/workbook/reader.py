@@ -49,6 +49,8 @@ class _Cell(NamedTuple):
 
 
 _EMPTY = _Cell()
+_Spot = tuple[int, int]  # row, column
+_Located = tuple[dict[str, _Spot], list[str]]
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ class _Page:
     """One sheet while it is read: its filled cells by row and column, in order, and its merges."""
 
     title: str
-    cells: dict[tuple[int, int], _Cell] = field(default_factory=dict)
-    merged: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
+    cells: dict[_Spot, _Cell] = field(default_factory=dict)
+    merged: dict[_Spot, tuple[int, ...]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def say(self, code: str, cell: str = "", label: str = "", **facts: object) -> None:
@@ -98,7 +100,7 @@ def read(path: Path, schema: Schema) -> Source:
     """
     values, formulas = open_twice(path)
     titles = {label_key(title): title for title in values.sheetnames}
-    version, problems = _version(path, schema, values, titles)
+    version, problems = _version(path, schema, values)
     forms: dict[str, dict[str, Datum]] = {}
     tables: dict[str, Table] = {}
     open_columns: dict[str, list[str]] = {}
@@ -125,16 +127,15 @@ def read(path: Path, schema: Schema) -> Source:
     )  # fmt: skip
 
 
-def _version(
-    path: Path, schema: Schema, book: Workbook, titles: Mapping[str, str]
-) -> tuple[int, list[Problem]]:
+def _version(path: Path, schema: Schema, book: Workbook) -> tuple[int, list[Problem]]:
     """The schema version a workbook was made with, and what its list of sheets tells."""
     meta: dict[str, str] = {}
     if META_SHEET in book.sheetnames and isinstance(book[META_SHEET], Worksheet):
         cells = book[META_SHEET].iter_rows(max_row=2, max_col=2, values_only=True)
         meta = {str(name): str(value) for name, value in cells}
     version = int(meta["version"]) if re.fullmatch(r"\d{1,6}", meta.get("version", "")) else 0
-    absent = [sheet for sheet in schema.sheets if label_key(sheet.name) not in titles]
+    keys = {label_key(sheet.name): sheet for sheet in schema.sheets}
+    absent = [keys[key] for key in keys if key not in map(label_key, book.sheetnames)]
     if meta.get("schema", schema.name) != schema.name or len(absent) == len(schema.sheets):
         raise refusal(path, "meta.other", title=schema.title)
     if version > schema.version:
@@ -148,9 +149,9 @@ def _version(
     missed = [sheet.name for sheet in absent if sheet.since <= version]
     if missed:
         problems.append(sentence("sheet.missing", names="、".join(missed)))
-    known = {label_key(sheet.name) for sheet in schema.sheets}
-    for key, title in titles.items():
-        if key not in known | {GUIDE_SHEET, META_SHEET, LISTS_SHEET}:
+    known = keys.keys() | {GUIDE_SHEET, META_SHEET, LISTS_SHEET}
+    for title in book.sheetnames:
+        if label_key(title) not in known:
             hint = nearest(title, missed)
             problems.append(sentence("sheet.unknown", name=quote(title), hint=hint))
     return version, problems
@@ -183,42 +184,40 @@ def _datum(page: _Page, row: int, column: int, spec: Field, unit: str) -> tuple[
     """One cell read for one field, its problems said; and whether it is in order."""
     cell = page.cell(row, column)
     address = _address(row, column)
-    problems: list[Problem] = []
     if _OTHER_FILE.search(cell.formula):
-        problems.append(sentence("formula.external"))
+        page.say("formula.external", address, spec.label)
     if cell.type == "e":
-        datum = Datum(raw=str(cell.value))
-        problems.append(excel_error(datum.raw))
+        datum, problems = Datum(raw=str(cell.value)), [excel_error(str(cell.value))]
     elif cell.formula and cell.value is None and cell.type != "str":  # str: its result is empty
-        datum = Datum(raw=cell.formula)
-        problems.append(sentence("formula.uncached"))
+        datum, problems = Datum(raw=cell.formula), [sentence("formula.uncached")]
     else:
-        datum, more = read_cell(
+        datum, problems = read_cell(
             cell.value, spec.type, unit=unit, choices=spec.choices, number_format=cell.shown
         )
-        problems += more
     for problem in problems:
         page.add(problem, address, spec.label)
     place = {"cell": f"{page.title}!{address}", "formula": cell.formula}
     return datum.model_copy(update=place), all(p.severity != "error" for p in problems)
 
 
-def _require(page: _Page, spec: Field, datum: Datum, why: str = "") -> None:
-    if spec.required and datum.value is None:
-        cell = datum.cell.rpartition("!")[2]
-        page.say(f"required.{spec.required}", cell, spec.label, why=why)
+class _Place(NamedTuple):
+    """A cell to read: `key` is that of the row; a free column's is ``OPEN:HEADER``."""
+
+    key: str
+    spec: Field
+    row: int
+    column: int
+    unit: str  # of the header or the field
 
 
-def _locate(
-    page: _Page, sheet: Sheet, labels: Mapping[tuple[int, int], str], version: int
-) -> tuple[dict[str, tuple[int, int]], list[str]]:
+def _locate(page: _Page, sheet: Sheet, labels: Mapping[_Spot, str], version: int) -> _Located:
     """Where each field's label stands, and the labels of the others; says what is twice or missing.
 
     `labels` are texts by row and column; `version` is that of the workbook.
     """
     kind = "行" if sheet.kind == "form" else "列"
     by_key = {label_key(spec.label): spec for spec in sheet.columns}
-    found: dict[str, tuple[int, int]] = {}
+    found: dict[str, _Spot] = {}
     for spot, label in labels.items():
         spec = by_key.get(label_key(label))
         if spec and found.setdefault(spec.id, spot) != spot:
@@ -237,13 +236,18 @@ def _read_form(page: _Page, sheet: Sheet, version: int) -> dict[str, Datum]:
     ((at, _),) = Counter(column for _, column in known).most_common(1) or [(1, 0)]
     labels = {spot: cell.text for spot, cell in page.cells.items() if spot[1] == at and cell.text}
     found, absent = _locate(page, sheet, labels, version)
-    result: dict[str, Datum] = {}
-    for spec in sheet.fields:
-        if spot := found.get(spec.id):
-            unit = spec.unit or split_label(labels[spot])[1]
-            result[spec.id], sound = _datum(page, spot[0], page.area(*spot)[2] + 1, spec, unit)
-            if sound:
-                _require(page, spec, result[spec.id])
+    places = [
+        _Place(
+            spec.id,
+            spec,
+            spot[0],
+            page.area(*spot)[2] + 1,
+            spec.unit or split_label(labels[spot])[1],
+        )
+        for spec in sheet.fields
+        if (spot := found.get(spec.id))
+    ]
+    result = _read_places(page, places, above={})
     for (row, _), label in labels.items():
         other = label_key(label) in keys or label in FORM_HEAD or _FOOTNOTE.match(label)
         if not other and page.cell(row, page.area(row, at)[2] + 1).text:
@@ -252,21 +256,12 @@ def _read_form(page: _Page, sheet: Sheet, version: int) -> dict[str, Datum]:
     return result
 
 
-class _Column(NamedTuple):
-    """A column to read: `key` is that of the row; a free one's is ``OPEN:HEADER``."""
-
-    key: str
-    spec: Field
-    at: int
-    unit: str
-
-
 @dataclass(frozen=True)
 class _Head:
     """Where a table's columns are."""
 
     row: int  # the last header row
-    columns: list[_Column] = field(default_factory=list)
+    columns: list[_Place] = field(default_factory=list)  # in that row
     index: list[int] = field(default_factory=list)  # the columns 序号
 
 
@@ -292,7 +287,7 @@ def _find_head(page: _Page, sheet: Sheet, version: int) -> _Head | None:
         if spot := found.get(spec.id):
             unit = normal_unit(split_label(labels[spot])[1])
             unit = unit or (stated[1] if stated and spec.type == "amount" else "")
-            head.columns.append(_Column(spec.id, spec, spot[1], unit or spec.unit))
+            head.columns.append(_Place(spec.id, spec, *spot, unit or spec.unit))
             _check_unit(page, spec, unit, _address(*spot))
     below = {column: row for row, column in reversed(page.cells) if row > head.row}
     opened: set[str] = set()
@@ -308,7 +303,7 @@ def _find_head(page: _Page, sheet: Sheet, version: int) -> _Head | None:
             page.say("column.duplicate", address, kind="列", name=name)
         elif free := sheet.open_field:
             opened.add(label)
-            head.columns.append(_Column(f"{free.id}:{label}", free, column, free.unit))
+            head.columns.append(_Place(f"{free.id}:{label}", free, best, column, free.unit))
             if get_close_matches(key, [label_key(other) for other in absent], n=1, cutoff=0.7):
                 hint = nearest(label, absent)
                 page.say("column.similar", address, kind=free.label, name=name, hint=hint)
@@ -330,16 +325,19 @@ def _read_table(page: _Page, sheet: Sheet, version: int) -> tuple[Table, list[st
         return [], []
     rows = dict.fromkeys(_data_rows(page, head))
     filled = {column for row, column in page.cells if row in rows}
-    columns = [c for c in head.columns if c.key == c.spec.id or c.at in filled]
+    columns = [c for c in head.columns if c.key == c.spec.id or c.column in filled]
     blank = {spec.id: Datum() for spec in sheet.columns}
     table: Table = []
     for row in rows:
-        table.append(blank | _read_row(page, columns, row, table[-1] if table else {}))
+        start, above = len(page.problems), table[-1] if table else {}
+        places = [column._replace(row=row) for column in columns]
+        table.append(blank | _read_places(page, places, above))
+        page.ascribe(start, table[-1])
     return table, [c.key.partition(":")[2] for c in columns if c.key != c.spec.id]
 
 
 def _data_rows(page: _Page, head: _Head) -> Iterator[int]:
-    mine = {column.at for column in head.columns}
+    mine = {place.column for place in head.columns}
     spots = (spot for spot, cell in page.cells.items() if cell.formula or cell.text)
     for row, found in groupby(spots, key=lambda spot: spot[0]):
         filled = [column for _, column in found]
@@ -356,7 +354,7 @@ def _data_rows(page: _Page, head: _Head) -> Iterator[int]:
 
 def _check_example(page: _Page, head: _Head, row: int) -> None:
     """An example row that a person wrote over would be lost in silence."""
-    for key, spec, at, unit in head.columns:
+    for key, spec, _, at, unit in head.columns:
         both = (page.cell(row, at).value, spec.example)
         has, had = (read_cell(x, spec.type, unit=unit, choices=spec.choices)[0] for x in both)
         if key == spec.id and page.cell(row, at).text and has.value != had.value:
@@ -364,25 +362,25 @@ def _check_example(page: _Page, head: _Head, row: int) -> None:
             return
 
 
-def _read_row(page: _Page, columns: Sequence[_Column], row: int, above: Row) -> Row:
-    start = len(page.problems)
+def _read_places(page: _Page, places: Sequence[_Place], above: Row) -> Row:
+    """A form or a row of a table; `above` is what blank cells may take over."""
     result: Row = {}
     inherits = bool(above)  # a new value further left ends what is filled down
-    places = {column.key: column.at for column in columns}
-    for key, spec, at, unit in columns:
-        if beside := places.get(spec.unit_from):
-            unit = normal_unit(page.cell(row, beside).text) or unit
-        datum, sound = _datum(page, row, at, spec, unit)
+    by_key = {place.key: place for place in places}
+    for key, spec, row, column, unit in places:
+        if beside := by_key.get(spec.unit_from):
+            unit = normal_unit(page.cell(beside.row, beside.column).text) or unit
+        datum, sound = _datum(page, row, column, spec, unit)
         if spec.fill_down:
             if datum.value is None and sound and inherits:
                 datum = above[key]
             elif datum.value != above.get(key, Datum()).value:
                 inherits = False
-        if sound:
-            inside = page.area(row, at)[1] < row
-            _require(page, spec, datum, "（位于合并单元格内，只有首行有值）" if inside else "")
+        if sound and spec.required and datum.value is None:
+            inside = page.area(row, column)[1] < row
+            why = "（位于合并单元格内，只有首行有值）" if inside else ""
+            page.say(f"required.{spec.required}", _address(row, column), spec.label, why=why)
         result[key] = datum
-    page.ascribe(start, result)
     return result
 
 

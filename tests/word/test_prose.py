@@ -6,6 +6,7 @@ from conftest import ROWS, _card, _indicator, make_result
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evalkit.core.model import PolicyUse
 from evalkit.report import evaluation, prose
 from evalkit.word.oxml import GAP, clean
 
@@ -87,3 +88,20 @@ def test_clean_text_is_accepted_by_xml_and_holds_no_marks(text: str) -> None:
     cleaned = clean(text)
     assert cleaned == clean(cleaned)
     assert not any("\ue000" <= ch <= "\ue00f" or (ch < " " and ch not in "\n\t") for ch in cleaned)
+
+
+def test_a_gap_is_told_without_the_cell_where_it_is() -> None:
+    text = prose.indicator_paragraphs(_indicator(ROWS[11], "资金表的支出待补充（资金!G5）"), 0, [])
+    assert "所需数据尚不完整（资金表的支出待补充），得分待补充" in text[0]
+
+
+def test_the_satisfaction_mapping_names_its_weights_where_the_trace_has_them() -> None:
+    result = make_result()
+    assert evaluation._mapping(result) == "“五级均值”口径"
+    use = PolicyUse(key="survey_mappings", title="满意度赋值", source="机构设定", effective="2020-01-01",
+                    profile="national", value={"五级均值": ["100", "80", "60", "40", "20"]})  # fmt: skip
+    last = CARD.indicators[-1]
+    traced = last.model_copy(update={"trace": last.trace.model_copy(update={"policies": (use,)})})
+    card = CARD.model_copy(update={"indicators": (*CARD.indicators[:-1], traced)})
+    said = evaluation._mapping(result.model_copy(update={"score": card}))
+    assert said.endswith("（从“非常满意”到“非常不满意”依次赋100、80、60、40、20分）")

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from conftest import make_result
 from docx import Document
+from docx.enum.text import WD_ALIGN_PARAGRAPH
+from docx.oxml.ns import qn
 from docx.shared import Cm
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ from openxml_audit import OpenXmlValidator
 from evalkit.core.problem import EvalkitError
 from evalkit.report import evaluation
 from evalkit.word import package
+from evalkit.word.blocks import Column, Table
 from evalkit.word.render import RenderReport, render
 
 Rendered = Callable[..., RenderReport]
@@ -353,3 +356,62 @@ def test_a_narrative_that_unpacks_to_too_much_is_refused(
         archive.writestr("word/document.xml", io.BytesIO(b"0" * 301_000_000).getbuffer().tobytes())
     with pytest.raises(EvalkitError, match="或过大"):
         rendered(path)
+
+
+def test_captions_in_the_narrative_join_the_numbering_and_are_referred_to(
+    rendered: Rendered, tmp_path: Path, photos: Path
+) -> None:
+    document = Document()
+    document.add_heading("项目背景", 1)
+    document.add_paragraph("各年投入见表2-1，现场见图 7，旧表见表9。")
+    document.add_paragraph("表2-1：各年投入")
+    table = document.add_table(3, 2)
+    for row, texts in zip(
+        table.rows, (("年度", "投入（万元）"), ("2024", "5.20"), ("合计", "5.20")), strict=True
+    ):
+        for cell, text in zip(row.cells, texts, strict=True):
+            cell.text = text
+    document.add_paragraph("")
+    document.add_picture(str(photos / "照片" / "01.png"), width=Cm(5))
+    document.add_paragraph("图7 作业现场")
+    document.add_paragraph("图文资料齐全。")
+    document.save(str(tmp_path / "文字.docx"))
+    report = rendered(tmp_path / "文字.docx")
+    lines = lines_of(report.path)
+    assert "表1　各年投入" in lines
+    assert "图1　作业现场" in lines
+    assert "各年投入见表1，现场见图1，旧表见表9。" in lines
+    assert "图文资料齐全。" in lines
+    assert package.check(report.path) == []
+    ours = next(t for t in Document(str(report.path)).tables if t.cell(0, 0).text == "年度")
+    before, after = ours._tbl.getprevious(), ours._tbl.getnext().getnext()
+    assert "SEQ 表" in "".join(before.itertext())
+    assert after.find(f".//{qn('w:drawing')}") is not None  # the empty line is gone
+    assert ours.cell(1, 1).paragraphs[0].alignment == WD_ALIGN_PARAGRAPH.RIGHT
+    assert all(c.paragraphs[0].paragraph_format.keep_with_next for c in ours.columns[0].cells[:-1])
+
+
+def test_no_distance_stands_between_a_table_and_a_new_page(rendered: Rendered) -> None:
+    body = Document(str(rendered().path)).element.body
+    after = {
+        node.getnext().style
+        for node in body.iterchildren(qn("w:tbl"))
+        if node.getnext().tag == qn("w:p")
+    }
+    assert {"AnnexTitle", "SectionEnd"} <= after
+    for space in (p for p in body.iterchildren(qn("w:p")) if p.style == "TableGap"):
+        assert space.getnext().style not in ("AnnexTitle", "SectionEnd")
+
+
+def test_gaps_are_marked_in_table_cells_of_several_lines_too(
+    report_template: Path, tmp_path: Path
+) -> None:
+    table = Table("责任", [Column("单位及期限", 1)], [["县环卫中心\n待补充"]])
+    context, blocks = evaluation.report_context(make_result(), {}, tmp_path, "gbt9704")
+    path = render(
+        report_template, context, tmp_path / "r.docx", blocks | {"issues_table": table}
+    ).path
+    runs = [r for r in Document(str(path)).element.body.iter(qn("w:r")) if r.text == "待补充"]
+    assert runs
+    assert all(r.find(f".//{qn('w:highlight')}") is not None for r in runs)
+    assert "县环卫中心待补充" in lines_of(path)
