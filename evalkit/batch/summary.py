@@ -77,7 +77,7 @@ def _entry(outcome: Outcome) -> Entry:
         if (outcome.folder / CHECKS).is_file():
             checks = json.loads((outcome.folder / CHECKS).read_text(encoding="utf-8"))
         found = [*result.problems, *map(Problem.model_validate, checks.get("problems", []))]
-        missing = [*result.missing, *checks.get("missing", [])]
+        missing = checks.get("missing", [])
     except (EvalkitError, ValueError) as error:
         return Entry(outcome, None, (Problem(what=f"成果读不出来：{error}"),))
     return Entry(outcome, result, tuple(dict.fromkeys(found)), tuple(dict.fromkeys(missing)))

@@ -167,11 +167,11 @@ class Adjustment(Frozen):
 
 
 class Element(Frozen):
-    """One evaluation point (评价要点) and how far it is met, as a share 0–1."""
+    """One evaluation point (评价要点) and how far it is met."""
 
     text: str
-    share: Decimal
-    met: Decimal | None
+    share: Decimal  # percent points; an indicator's shares make 100
+    met: Decimal | None  # 0–1
     finding: str = ""
     evidence: str = ""
     cell: str = ""
@@ -249,5 +249,4 @@ class Result(Frozen):
     values: dict[str, Decimal] = Field(default_factory=dict)
     score: Scorecard | None = None
     tables: dict[str, list[dict[str, str]]] = Field(default_factory=dict)
-    missing: tuple[str, ...] = ()  # sections and fields still 待补充
     problems: tuple[Problem, ...] = ()

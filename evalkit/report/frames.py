@@ -11,6 +11,9 @@ from evalkit.core.model import IndicatorScore, Result, Trace
 from evalkit.core.numbers import fixed, plain, wan
 from evalkit.core.problem import SEVERITY_NAMES, Problem
 
+# Formulas and cells are there to be read, not to be cut.
+pd.set_option("display.max_colwidth", None, "display.max_rows", None)
+
 
 def _score(value: Decimal | None) -> str:
     return "待补充" if value is None else fixed(value)
@@ -21,7 +24,8 @@ def _rate(value: Decimal | None) -> str:
 
 
 def _frame(columns: str, rows: Iterable[Sequence[str]]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows), columns=columns.split())
+    names = columns.split()
+    return pd.DataFrame(list(rows), columns=names).set_index(names[0])
 
 
 def _indicators(result: Result) -> tuple[IndicatorScore, ...]:
@@ -35,7 +39,7 @@ def problems(found: Iterable[Problem]) -> pd.DataFrame:
         (SEVERITY_NAMES[p.severity], "｜".join(x for x in (p.sheet, p.cell) if x), p.what, p.remedy)
         for p in sorted(found, key=lambda p: order.index(p.severity))
     ]
-    return _frame("程度 位置 内容 处理", rows)
+    return _frame("程度 位置 内容 处理", rows or [("", "", "没有问题", "")])
 
 
 def subject(result: Result) -> pd.DataFrame:
@@ -50,7 +54,7 @@ def subject(result: Result) -> pd.DataFrame:
     for label, key in (("全年预算", "budget"), ("到位", "arrived"), ("支出", "spent")):
         amount = result.values.get(f"funds.{key}")
         rows.append((f"{label}（万元）", "待补充" if amount is None else wan(amount)))
-    return _frame("项目 内容", rows).set_index("项目")
+    return _frame("项目 内容", rows)
 
 
 def scores(result: Result) -> pd.DataFrame:

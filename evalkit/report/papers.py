@@ -333,7 +333,7 @@ def _indicator_sheet(book: Workbook, name: str, score: IndicatorScore) -> tuple[
     if change:
         sheet.section("调分记录")
         marks = [_number(fixed(mark)) for mark in (change.computed, change.adjusted)]
-        row = [*marks, change.approver, change.dated, change.basis, change.reason]
+        row: _Row = [*marks, change.approver, change.dated, change.basis, change.reason]
         sheet.table(["计算得分", "调整后得分", "批准人", "日期", "依据", "调整理由"], [row])
 
     sheet.section("编制与复核")
@@ -427,8 +427,7 @@ def _problem_rows(result: Result) -> list[_Row]:
     for p in result.problems:
         place = "｜".join(filter(None, (p.file, p.sheet, p.cell, p.indicator)))
         rows.append([SEVERITY_NAMES[p.severity], place, p.what, p.remedy])
-    said = {p.what for p in result.problems}
-    return [*rows, *([GAP, "", gap, "送审前补齐"] for gap in result.missing if gap not in said)]
+    return rows
 
 
 def _policy_rows(card: Scorecard | None) -> list[_Row]:

@@ -93,7 +93,7 @@ def adjustments_of(source: Source) -> dict[str, Adjustment]:
                 reason=row["reason"].text,
                 basis=row["basis"].text,
                 approver=row["approver"].text,
-                dated=row["date"].text,
+                dated=shown_date(row["date"]),
                 cell=row["adjusted"].cell,
             )
     return found

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from evalkit import __version__
 from evalkit.core import result_file
 from evalkit.core.measure import Measure
-from evalkit.core.model import STRICT_STAGES, Result, Source, Stage
+from evalkit.core.model import STRICT_STAGES, Result, Source, Stage, problem_at
 from evalkit.core.paths import asset, workspace
 from evalkit.core.problem import Problem, refuse
 from evalkit.core.store import sha256, write_json
@@ -36,7 +36,6 @@ from evalkit.workbook.reader import read
 from evalkit.workbook.schema import Schema, load_schema
 
 NAME = "project_evaluation"
-_MISSING = ("required.final", "gap")
 REPORT, PAPERS, CHECKS, NARRATIVE = "评价报告.docx", "底稿.xlsx", "checks.json", "文字.docx"
 
 
@@ -148,7 +147,6 @@ def evaluate(data: Data) -> Result:
         values=facts.values(source, data.survey),
         score=card,
         tables=facts.tables(source, data.schema, card, data.survey, data.changes),
-        missing=tuple(f"{p.sheet}{p.cell}：{p.what}" for p in unique if p.code in _MISSING),
         problems=tuple(unique),
     )
 
@@ -181,7 +179,7 @@ def deliver(data: Data, result: Result, drawn: dict[str, Path]) -> dict[str, Pat
     found += package.check(rendered.path)
     checks = {
         "problems": [problem.model_dump(mode="json") for problem in found],
-        "missing": [*result.missing, *rendered.missing],
+        "missing": rendered.missing,
     }
     return {
         "评价报告": rendered.path,
@@ -194,7 +192,7 @@ def deliver(data: Data, result: Result, drawn: dict[str, Path]) -> dict[str, Pat
 def checks(files: dict[str, Path]) -> list[Problem]:
     """What is still to be looked at, read back from checks.json."""
     found = json.loads(files["核对"].read_text(encoding="utf-8"))
-    gaps = [Problem(severity="note", what=f"“{name}”待补充") for name in found["missing"]]
+    gaps = [Problem(severity="note", what=f"“{name}”一节待补充") for name in found["missing"]]
     return [*map(Problem.model_validate, found["problems"]), *gaps]
 
 
@@ -224,18 +222,9 @@ def _photos(data: Data) -> list[Problem]:
             continue
         path = (folder / row["photo"].text).resolve()
         if folder not in path.parents or not path.is_file():
-            sheet, _, cell = row["photo"].cell.partition("!")
             what = f"找不到照片“{row['photo'].text}”"
-            found.append(
-                Problem(
-                    code="photo.missing",
-                    severity="warning",
-                    sheet=sheet,
-                    cell=cell,
-                    what=what,
-                    remedy="请把照片放在底稿旁的文件夹里并填相对路径",
-                )
-            )
+            remedy = "请把照片放在底稿旁的文件夹里并填相对路径"
+            found.append(problem_at(row["photo"], "photo.missing", what, remedy, "warning"))
     return found
 
 

@@ -205,7 +205,7 @@ def make_result(gaps: tuple[str, ...] = (), rows: list[tuple[str, ...]] | None =
             "reviewer": "李某某", "mode": "财政评价", "base_date": "2024年12月31日",
             "report_date": "2025年6月30日", "demo": "是",
         },
-        values=values, score=card, missing=("主要经验及做法",) if gaps else (),
+        values=values, score=card,
         tables={
             "data": [
                 {"indicator": "C101", "item": f"{town}清扫面积", "plan": "70", "actual": actual,

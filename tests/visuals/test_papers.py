@@ -145,7 +145,6 @@ def test_a_draft_shows_gaps_and_a_provisional_total_with_its_range(draft, tmp_pa
     assert "待补充（可能区间 71.66～89.66 分）" in texts
     total = next(r for r in book["汇总"].iter_rows() if r[0].value == "总计")
     assert total[5].number_format == '"暂计 "0.00'
-    assert "送审前补齐" in cells(book["警告与提示"]).values()
 
 
 def test_every_problem_is_listed_with_its_place_and_remedy(result, tmp_path):
