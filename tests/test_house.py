@@ -31,8 +31,6 @@ RULED = [*(KIT / "scoring").glob("*.py"), *(KIT / "workflows").glob("*.py")]
 PLAIN = {0, 1, 2, 100}
 CALENDAR = {  # (file, function, number): what nature, not a regulation, has set
     ("rules.py", "on_time", "12"): "months of a year",
-    ("project_evaluation.py", "load", "12"): "the last month of the evaluated year",
-    ("project_evaluation.py", "load", "31"): "the last day of the evaluated year",
 }
 _MAKERS = {"Decimal", "Fraction", "to_decimal", "of", "float", "int"}
 

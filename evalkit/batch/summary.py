@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,13 +11,11 @@ import xlsxwriter
 
 from evalkit.batch.consistency import Finding
 from evalkit.batch.outcome import Outcome
-from evalkit.core import result_file
 from evalkit.core.model import Result
 from evalkit.core.numbers import YUAN_PER, fixed, to_decimal
-from evalkit.core.problem import SEVERITY_NAMES, EvalkitError, Problem
+from evalkit.core.problem import SEVERITY_NAMES
 from evalkit.core.store import write_atomic
 
-REPORT, PAPERS, CHECKS = "评价报告.docx", "底稿.xlsx", "checks.json"
 _TEXT_LIMIT = 32_767  # characters of an Excel cell
 
 _WIDE = 0x2000  # from this character on, a character takes two places
@@ -37,64 +33,25 @@ _ADJUSTED = """项目编码 17|项目名称 22|指标编号 8|三级指标 18|�
 _TROUBLE = "项目编码 17|项目名称 22|性质 8|位置 20|说明 60|处理 34"
 _REVIEW = "类别 8|性质 8|指标或位置 28|涉及项目 40|情况 56|处理 34"
 
+# The fields of a result's issues that fill the columns from 编号 on.
+_ISSUE_FIELDS = """no category title fact amount rule evidence indicator_names
+lost cause advice responsible deadline severe""".split()
+_NUMERIC = ("amount", "lost")
+
+_FONT = {"font_name": "宋体", "font_size": 10, "valign": "vcenter"}
+_CELL = _FONT | {"border": 1, "border_color": "#A6A6A6"}
+_LOOKS = {
+    "title": _FONT | {"font_name": "黑体", "font_size": 16, "align": "center"},
+    "head": _CELL | {"bold": True, "bg_color": "#DDE6F0", "align": "center", "text_wrap": True},
+    "text": _CELL | {"text_wrap": True, "num_format": "@"},
+    "short": _CELL | {"align": "center", "num_format": "@"},
+    "number": _CELL | {"num_format": "#,##0.00"},
+    "count": _CELL | {"num_format": "0", "align": "center"},
+    "none": _FONT | {"font_color": "#7F7F7F"},
+}
+
 Cell = str | Decimal | int | None
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One project with what its last good run found; `result` is None if there is none."""
-
-    outcome: Outcome
-    result: Result | None = None
-    problems: tuple[Problem, ...] = ()
-    missing: tuple[str, ...] = ()
-
-    @property
-    def warnings(self) -> list[Problem]:
-        """Errors and warnings of the checks; notes are left out."""
-        return [problem for problem in self.problems if problem.severity != "note"]
-
-    def file(self, name: str) -> Path | None:
-        """A result file, or the one written beside it because it was open elsewhere."""
-        path = Path(name)
-        for choice in (f"{path.stem}_新{path.suffix}", name):
-            if choice in self.outcome.outputs and (self.outcome.folder / choice).is_file():
-                return self.outcome.folder / choice
-        return None
-
-
-def collect(outcomes: Sequence[Outcome]) -> list[Entry]:
-    """Read back what each project wrote; failed projects carry no result."""
-    return [_entry(outcome) for outcome in outcomes]
-
-
-def _entry(outcome: Outcome) -> Entry:
-    if outcome.failed or result_file.FILE_NAME not in outcome.outputs:
-        return Entry(outcome)
-    try:
-        result, _ = result_file.load(outcome.folder / result_file.FILE_NAME)
-        checks: dict[str, Any] = {}
-        if (outcome.folder / CHECKS).is_file():
-            checks = json.loads((outcome.folder / CHECKS).read_text(encoding="utf-8"))
-        found = [*result.problems, *map(Problem.model_validate, checks.get("problems", []))]
-        missing = checks.get("missing", [])
-    except (EvalkitError, ValueError) as error:
-        return Entry(outcome, None, (Problem(what=f"成果读不出来：{error}"),))
-    return Entry(outcome, result, tuple(dict.fromkeys(found)), tuple(dict.fromkeys(missing)))
-
-
-def headline(folder: Path) -> str:
-    """Score and grade in a few words, e.g. ``88.50 分 良``; empty without a result."""
-    try:
-        result, _ = result_file.load(folder / result_file.FILE_NAME)
-    except (EvalkitError, ValueError):
-        return ""
-    card = result.score
-    if card is None:
-        return ""
-    if card.total is None:
-        return f"暂计 {fixed(card.low)}–{fixed(card.high)} 分"
-    return f"{fixed(card.total)} 分 {card.grade}".strip()
+_Rows = list[list[Cell]]
 
 
 def computed_total(result: Result) -> Decimal | None:
@@ -107,38 +64,41 @@ def computed_total(result: Result) -> Decimal | None:
     return card.total - gained if changes else None
 
 
-def write_summary(path: Path, entries: Sequence[Entry], findings: Sequence[Finding]) -> Path:
+def write_summary(path: Path, outcomes: Sequence[Outcome], findings: Iterable[Finding]) -> Path:
     """Write 汇总, 问题清单, 调分, 失败与警告 and 一致性复核; returns the path really written."""
+    sheets = [
+        ("汇总", "绩效评价结果汇总表", *_totals(outcomes)),
+        ("问题清单", "评价发现问题清单", _ISSUES, _issues(outcomes)),
+        ("调分", "调分情况表", _ADJUSTED, _adjusted(outcomes)),
+        ("失败与警告", "运行失败与核对警告", _TROUBLE, _trouble(outcomes)),
+        ("一致性复核", "一致性复核表", _REVIEW, _reviewed(findings)),
+    ]
 
     def write(stream: Any) -> None:
         options = {"strings_to_formulas": False, "strings_to_urls": False, "in_memory": True}
         with xlsxwriter.Workbook(stream, options) as book:
             book.set_properties({"title": "绩效评价结果汇总"})
-            sheets = _Sheets(book)
-            sheets.add("汇总", "绩效评价结果汇总表", *_totals(entries), pinned=3)
-            sheets.add("问题清单", "评价发现问题清单", _ISSUES, _issues(entries))
-            sheets.add("调分", "调分情况表", _ADJUSTED, _adjusted(entries))
-            sheets.add("失败与警告", "运行失败与核对警告", _TROUBLE, _trouble(entries))
-            sheets.add("一致性复核", "一致性复核表", _REVIEW, _reviewed(findings))
+            looks = {name: book.add_format(look) for name, look in _LOOKS.items()}
+            for name, *content in sheets:
+                _fill(book.add_worksheet(name), looks, *content)
+            book.get_worksheet_by_name("汇总").freeze_panes(2, 3)
 
     return write_atomic(path, write)
 
 
-def _totals(entries: Sequence[Entry]) -> tuple[str, list[list[Cell]]]:
-    cards = [e.result.score for e in entries if e.result and e.result.score]
-    levels = list(dict.fromkeys(g.level1 for card in cards for g in card.level1()))
+def _totals(outcomes: Sequence[Outcome]) -> tuple[str, _Rows]:
+    """The columns with one more for each level-1 indicator, and a row a project."""
     rows: list[dict[str, Cell]] = [
-        {
-            "序号": number,
-            "项目编码": entry.outcome.job.code,
-            "项目名称": entry.outcome.job.name,
-            "运行情况": entry.outcome.status,
-            **_found(entry),
-        }
-        for number, entry in enumerate(entries, 1)
+        {"序号": n, "项目编码": o.job.code, "项目名称": o.job.name, "运行情况": o.status}
+        | _found(o)
+        for n, o in enumerate(outcomes, 1)
     ]
-    spec = "|".join([_TOTALS, *(f"{level}得分 8" for level in levels)])
-    return spec, [[row.get(name) for name, _ in _columns(spec)] for row in rows]
+    standing = [name for name, _ in _columns(_TOTALS)]
+    levels = [
+        name for name in dict.fromkeys(k for row in rows for k in row) if name not in standing
+    ]
+    spec = "|".join([_TOTALS, *(f"{name} 8" for name in levels)])
+    return spec, [[row.get(name) for name in (*standing, *levels)] for row in rows]
 
 
 def _columns(spec: str) -> list[tuple[str, int]]:
@@ -146,52 +106,47 @@ def _columns(spec: str) -> list[tuple[str, int]]:
     return [(name, int(width)) for name, width in pairs]
 
 
-def _found(entry: Entry) -> dict[str, Cell]:
-    result = entry.result
+def _found(outcome: Outcome) -> dict[str, Cell]:
+    result = outcome.result
     if result is None:
         return {}
-    card = result.score
+    funds = {key: value / YUAN_PER["万元"] for key, value in result.values.items()}
     row: dict[str, Cell] = {
         "实施单位": result.subject.get("unit", ""),
         "评价年度": result.subject.get("year", ""),
-        "全年预算（万元）": _wan(result.values.get("funds.budget")),
-        "支出（万元）": _wan(result.values.get("funds.spent")),
+        "全年预算（万元）": funds.get("funds.budget"),
+        "支出（万元）": funds.get("funds.spent"),
         "预算执行率（%）": result.values.get("funds.budget_execution_rate"),
         "报告状态": result.stage,
         "问题数": len(result.tables.get("issues", [])),
-        "警告数": len(entry.warnings),
-        "待补充": len(entry.missing),
+        "警告数": len(outcome.warnings),
+        "待补充": len(outcome.missing),
     }
-    if card is None:
+    if (card := result.score) is None:
         return row
     tentative = f"暂计 {fixed(card.low)}–{fixed(card.high)}"
-    row |= {f"{group.level1}得分": group.score for group in card.level1()}
     return row | {
         "总分": tentative if card.total is None else card.total,
         "调分前总分": computed_total(result),
         "得分率（%）": card.rate,
         "等级": card.grade or "—",
         "调分项数": sum(bool(indicator.adjustment) for indicator in card.indicators),
+        **{f"{group.level1}得分": group.score for group in card.level1()},
     }
 
 
-def _wan(yuan: Decimal | None) -> Decimal | None:
-    return None if yuan is None else yuan / YUAN_PER["万元"]
-
-
-def _issues(entries: Iterable[Entry]) -> list[list[Cell]]:
-    fields = ["no", "category", "title", "fact", "amount", "rule", "evidence", "indicator_names"]
-    fields += ["lost", "cause", "advice", "responsible", "deadline", "severe"]
-    numbers = ("amount", "lost")
-    rows: list[list[Cell]] = []
-    for entry in entries:
-        if entry.result is None:
-            continue
-        for issue in entry.result.tables.get("issues", []):
-            texts = {name: issue.get(name, "") for name in fields}
-            cells = [_number(texts[n]) if n in numbers else texts[n] for n in fields]
-            rows.append([*_who(entry), *cells])
-    return rows
+def _issues(outcomes: Iterable[Outcome]) -> _Rows:
+    return [
+        [
+            *_who(o),
+            *(
+                _number(issue.get(f, "")) if f in _NUMERIC else issue.get(f, "")
+                for f in _ISSUE_FIELDS
+            ),
+        ]
+        for o in outcomes
+        for issue in (o.result.tables.get("issues", []) if o.result else [])
+    ]
 
 
 def _number(text: str) -> Cell:
@@ -201,103 +156,76 @@ def _number(text: str) -> Cell:
         return text
 
 
-def _adjusted(entries: Iterable[Entry]) -> list[list[Cell]]:
-    rows: list[list[Cell]] = []
-    for entry in entries:
-        card = entry.result.score if entry.result else None
-        for score in card.indicators if card else ():
-            if change := score.adjustment:
-                row = [*_who(entry), score.code, score.level3, change.computed, change.adjusted]
-                row += [change.adjusted - change.computed, change.reason, change.basis]
-                rows.append([*row, change.approver, change.dated])
+def _adjusted(outcomes: Iterable[Outcome]) -> _Rows:
+    return [
+        [*_who(o), i.code, i.level3, a.computed, a.adjusted, a.adjusted - a.computed]
+        + [a.reason, a.basis, a.approver, a.dated]
+        for o in outcomes
+        for i in o.indicators
+        if (a := i.adjustment)
+    ]
+
+
+def _trouble(outcomes: Iterable[Outcome]) -> _Rows:
+    rows: _Rows = []
+    for o in outcomes:
+        reasons = o.reasons if o.failed else ()
+        rows += [[*_who(o), o.status, o.place, reason, "改正后重新运行"] for reason in reasons]
+        rows += [[*_who(o), "提示", "", note, ""] for note in o.notes]
+        for severity, kind in SEVERITY_NAMES.items():
+            for problem in (p for p in o.problems if p.severity == severity):
+                place = "｜".join(part for part in (problem.sheet, problem.cell) if part)
+                rows.append([*_who(o), kind, place, problem.what, problem.remedy])
+        rows += [[*_who(o), "待补充", "", name, "请补充后重新运行"] for name in o.missing]
     return rows
 
 
-def _trouble(entries: Iterable[Entry]) -> list[list[Cell]]:
-    rows: list[list[Cell]] = []
-    for entry in entries:
-        who, outcome = _who(entry), entry.outcome
-        if outcome.failed:
-            failed = [*who, outcome.status, outcome.place]
-            rows += [[*failed, reason, "改正后重新运行"] for reason in outcome.reasons]
-        rows += [[*who, "提示", "", note, ""] for note in outcome.notes]
-        for problem in sorted(entry.problems, key=lambda p: list(SEVERITY_NAMES).index(p.severity)):
-            place = "｜".join(part for part in (problem.sheet, problem.cell) if part)
-            kind = SEVERITY_NAMES[problem.severity]
-            rows.append([*who, kind, place, problem.what, problem.remedy])
-        rows += [[*who, "待补充", "", name, "请补充后重新运行"] for name in entry.missing]
-    return rows
-
-
-def _reviewed(findings: Iterable[Finding]) -> list[list[Cell]]:
+def _reviewed(findings: Iterable[Finding]) -> _Rows:
     return [
         [f.kind, SEVERITY_NAMES[f.severity], f.where, "\n".join(f.projects), f.what, f.remedy]
         for f in findings
     ]
 
 
-def _who(entry: Entry) -> list[Cell]:
-    return [entry.outcome.job.code, entry.outcome.job.name]
+def _who(outcome: Outcome) -> list[Cell]:
+    return [outcome.job.code, outcome.job.name]
 
 
-class _Sheets:
-    """Sheets of one look: title, header row, frozen, filtered, A4 landscape, one page wide."""
+def _fill(sheet: Any, looks: dict[str, Any], title: str, spec: str, rows: _Rows) -> None:
+    """Title, header row, rows; frozen, filtered, A4 landscape, one page wide."""
+    columns = _columns(spec)
+    last = len(columns) - 1
+    sheet.merge_range(0, 0, 0, last, title, looks["title"])
+    sheet.set_row(0, 30)
+    sheet.set_row(1, 32)
+    for column, (header, width) in enumerate(columns):
+        sheet.write_string(1, column, header, looks["head"])
+        sheet.set_column(column, column, width)
+    for number, row in enumerate(rows, 2):
+        lines = [_lines(value, width) for value, (_, width) in zip(row, columns, strict=True)]
+        sheet.set_row(number, min(_LINE * max(lines) + 4, _TALLEST))
+        for column, value in enumerate(row):
+            shown = value[:_TEXT_LIMIT] if isinstance(value, str) else value
+            sheet.write(number, column, shown, looks[_look(value)])
+    if not rows:
+        sheet.merge_range(2, 0, 2, last, "无", looks["none"])
+    sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{len(rows) + 2}"})
+    sheet.freeze_panes(2, 0)
+    sheet.autofilter(1, 0, max(len(rows) + 1, 2), last)
+    sheet.set_landscape()
+    sheet.set_paper(9)  # A4
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(1)
+    sheet.set_margins(0.5, 0.5, 0.6, 0.6)
+    sheet.set_footer("&C第 &P 页，共 &N 页")
 
-    def __init__(self, book: Any) -> None:
-        font = {"font_name": "宋体", "font_size": 10, "valign": "vcenter"}
-        cell = font | {"border": 1, "border_color": "#A6A6A6"}
-        self.book = book
-        self.title = book.add_format(
-            font | {"font_name": "黑体", "font_size": 16, "align": "center"}
-        )
-        self.head = book.add_format(
-            cell | {"bold": True, "bg_color": "#DDE6F0", "align": "center", "text_wrap": True}
-        )
-        self.text = book.add_format(cell | {"text_wrap": True, "num_format": "@"})
-        self.short = book.add_format(cell | {"align": "center", "num_format": "@"})
-        self.number = book.add_format(cell | {"num_format": "#,##0.00"})
-        self.count = book.add_format(cell | {"num_format": "0", "align": "center"})
-        self.none = book.add_format(font | {"font_color": "#7F7F7F"})
 
-    def add(
-        self, name: str, title: str, spec: str, rows: list[list[Cell]], pinned: int = 0
-    ) -> None:
-        sheet = self.book.add_worksheet(name)
-        columns = _columns(spec)
-        last = len(columns) - 1
-        sheet.merge_range(0, 0, 0, last, title, self.title)
-        sheet.set_row(0, 30)
-        sheet.set_row(1, 32)
-        for column, (header, width) in enumerate(columns):
-            sheet.write_string(1, column, header, self.head)
-            sheet.set_column(column, column, width)
-        for number, row in enumerate(rows, 2):
-            lines = [_lines(value, w) for value, (_, w) in zip(row, columns, strict=True)]
-            sheet.set_row(number, min(_LINE * max(lines) + 4, _TALLEST))
-            for column, value in enumerate(row):
-                self._write(sheet, number, column, value)
-        if not rows:
-            sheet.merge_range(2, 0, 2, last, "无", self.none)
-        sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{len(rows) + 2}"})
-        sheet.freeze_panes(2, pinned)
-        sheet.autofilter(1, 0, max(len(rows) + 1, 2), last)
-        sheet.set_landscape()
-        sheet.set_paper(9)  # A4
-        sheet.fit_to_pages(1, 0)
-        sheet.repeat_rows(1)
-        sheet.set_margins(0.5, 0.5, 0.6, 0.6)
-        sheet.set_footer("&C第 &P 页，共 &N 页")
-
-    def _write(self, sheet: Any, row: int, column: int, value: Cell) -> None:
-        if value is None or value == "":
-            sheet.write_blank(row, column, None, self.text)
-        elif isinstance(value, Decimal):
-            sheet.write_number(row, column, float(value), self.number)
-        elif isinstance(value, int):
-            sheet.write_number(row, column, value, self.count)
-        else:
-            style = self.short if len(value) <= _SHORT else self.text
-            sheet.write_string(row, column, value[:_TEXT_LIMIT], style)
+def _look(value: Cell) -> str:
+    if isinstance(value, Decimal):
+        return "number"
+    if isinstance(value, int):
+        return "count"
+    return "short" if value and len(value) <= _SHORT else "text"
 
 
 def _lines(value: Cell, width: int) -> int:

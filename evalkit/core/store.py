@@ -16,6 +16,7 @@ from evalkit.core.problem import EvalkitError, Problem
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _RESERVED = {"CON", "PRN", "AUX", "NUL"} | {f"{d}{i}" for d in ("COM", "LPT") for i in range(1, 10)}
+KEPT = "_人工修改_"
 _NAME_BYTES = 120
 _UMASK = os.umask(0)  # there is no other way to ask
 os.umask(_UMASK)
@@ -28,7 +29,8 @@ def safe_name(text: str, fallback: str = "未命名") -> str:
     >>> safe_name("../../县城环卫/一体化?"), safe_name("CON")
     ('县城环卫_一体化', '_CON')
     """
-    name = _FORBIDDEN.sub("_", unicodedata.normalize("NFC", text)).strip(" ._")
+    visible = "".join(c for c in text if unicodedata.category(c) != "Cf")  # no turned text
+    name = _FORBIDDEN.sub("_", unicodedata.normalize("NFC", visible)).strip(" ._")
     while len(name.encode("utf-8")) > _NAME_BYTES:
         name = name[:-1]
     name = name.rstrip(" .") or fallback
@@ -80,6 +82,20 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> Path:
         Path(temporary).unlink(missing_ok=True)
         raise
     return path
+
+
+def keep_aside(path: Path) -> Path:
+    """Copy a file that a person edited to ``NAME_人工修改_N.ext`` beside it.
+
+    The same contents are kept once, however often they are about to be replaced.
+    """
+    data = path.read_bytes()
+    number = 1
+    while (copy := path.with_name(f"{path.stem}{KEPT}{number}{path.suffix}")).exists():
+        if copy.read_bytes() == data:
+            return copy
+        number += 1
+    return write_bytes(copy, data)
 
 
 def write_bytes(path: Path, data: bytes) -> Path:

@@ -101,6 +101,8 @@ def apply_rule(indicator: Indicator, policy: Policy) -> Applied:
         raise RuleError(f"指标编号“{indicator.code}”重复——请为每个指标编一个不同的编号")
     applied = Applied(indicator, policy)
     points = applied.number("points", "分值")
+    if points <= 0:
+        raise RuleError(f"分值 {plain(points)} 须大于 0——请改正分值")
     if indicator.rule == "experts":  # experts give marks, not shares of the points
         applied.inputs.clear()
         applied.choice("points", "分值")

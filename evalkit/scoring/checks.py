@@ -86,29 +86,20 @@ def check_scorecard(card: Scorecard, policy: Policy) -> list[Problem]:
             name = group.level2 or group.level1
             fault("score.sum", f"“{name}”小计不等于各指标得分之和", "请重新运行")
     bands = policy.value("grade_bands")
-    if card.total is not None:
-        expected = grade_of(card.total, bands)
-        capped = bool(card.grade_note)
-        fits = (
-            worse(expected, card.grade, bands) == card.grade if capped else expected == card.grade
-        )
-        if not fits:
-            what = f"总分 {plain(card.total)} 应评为“{expected}”，现为“{card.grade}”"
-            fault("grade", what, "请重新运行")
-        margin = policy.value("near_cut_margin")
-        for band in bands:
-            if band["from"] > 0 and abs(card.total - band["from"]) < margin:
-                found.append(
-                    Problem(
-                        code="grade.near",
-                        severity="warning",
-                        what=f"总分 {plain(card.total)} 距“{band['grade']}”的界限 "
-                        f"{plain(band['from'])} 不足 {plain(margin)} 分",
-                        remedy="请复核临界指标的证据",
-                    )
-                )
-    elif card.grade:
-        fault("grade", "有缺项时不应给出等级", "请重新运行")
+    gradable = card.total if points == full else None  # only full points can be graded
+    expected = "" if gradable is None else grade_of(gradable, bands)
+    if card.grade_note and card.grade and expected:
+        expected = worse(expected, card.grade, bands)
+    if card.grade != expected:
+        what = f"等级应为“{expected or '暂不评定'}”，现为“{card.grade or '空'}”"
+        fault("grade", what, "请重新运行")
+    margin = policy.value("near_cut_margin")
+    for band in bands:
+        if gradable is not None and band["from"] > 0 and abs(gradable - band["from"]) < margin:
+            cut = f"“{band['grade']}”的界限 {plain(band['from'])}"
+            what = f"总分 {plain(gradable)} 距{cut} 不足 {plain(margin)} 分"
+            remedy = "请复核临界指标的证据"
+            found.append(Problem(code="grade.near", severity="warning", what=what, remedy=remedy))
     return found
 
 

@@ -40,8 +40,8 @@ def scorecard(
     """Score every indicator, add up, grade.
 
     A missing input leaves the indicator without a score (a gap); the total is then None and the
-    possible range is stated. A grade is given on the published total only, and capped where a
-    veto occurred that says so.
+    possible range is stated. A grade is given on the published total only, out of full points, and
+    capped where a veto occurred that says so.
 
     Args:
         indicators: in report order.
@@ -67,7 +67,7 @@ def scorecard(
     total = low if scores and all(s.score is not None for s in scores) else None
     bands = policy.use("grade_bands")
     grade, note = "", ""
-    if total is not None:
+    if total is not None and points == policy.value("full_total"):
         grade = grade_of(total, bands.value)
         for name, cap in caps:
             capped = worse(grade, cap, bands.value)

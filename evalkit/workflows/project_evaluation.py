@@ -19,10 +19,10 @@ from pydantic import BaseModel, ConfigDict
 from evalkit import __version__
 from evalkit.core import result_file
 from evalkit.core.measure import Measure
-from evalkit.core.model import STRICT_STAGES, Result, Source, Stage, problem_at
+from evalkit.core.model import STRICT_STAGES, Datum, Result, Source, Stage, problem_at
 from evalkit.core.paths import asset, workspace
-from evalkit.core.problem import Problem, refuse
-from evalkit.core.store import sha256, write_json
+from evalkit.core.problem import EvalkitError, Problem, refuse
+from evalkit.core.store import keep_aside, sha256, write_json
 from evalkit.indicators import freeze
 from evalkit.policy import Policy
 from evalkit.policy import load as load_policy
@@ -83,30 +83,17 @@ def load(params: Params) -> Data:
         listed, written = getattr(params, field), project[field].text
         if listed and written and listed != written:
             what = f"项目清单中的{label}“{listed}”与底稿中的“{written}”不一致"
-            problems.append(
-                Problem(
-                    code=f"list.{field}",
-                    file=path.name,
-                    sheet="项目信息",
-                    what=what,
-                    remedy="请核对清单是否指向了别的项目的底稿",
-                )
-            )
-    year = project["year"].number
+            remedy = "请核对清单是否指向了别的项目的底稿"
+            problems.append(problem_at(project[field], f"list.{field}", what, remedy))
+    year = _year(project["year"])
     if year is None:
-        problems.append(
-            Problem(
-                code="project.year",
-                file=path.name,
-                sheet="项目信息",
-                what="评价年度为空或不是年份",
-                remedy="请填写四位年份",
-            )
-        )
-    problems = for_stage(problems, params.stage)
+        what = "评价年度为空或不是年份"
+        problems.append(problem_at(project["year"], "project.year", what, "请填写四位年份"))
+    named = [p.model_copy(update={"file": p.file or path.name}) for p in problems]
+    problems = for_stage(named, params.stage)
     if year is None or params.stage not in STRICT_STAGES:
         refuse(problems)  # a strict stage goes on, to refuse everything at once
-    policy = load_policy(params.profile, as_of=date(int(year or 0), 12, 31))
+    policy = load_policy(params.profile, as_of=year or date.max)
     survey = _survey(source, policy)
     frozen = freeze.frozen_file(path)
     changes = freeze.changes(source, frozen) if frozen.exists() else []
@@ -168,6 +155,7 @@ def deliver(data: Data, result: Result, drawn: dict[str, Path]) -> dict[str, Pat
     from evalkit.word import package, render
 
     out = _out(data)
+    _keep_edited(out)
     style = str(data.policy.value("report_style"))
     context, blocks = evaluation.report_context(result, drawn, data.path.parent, style)
     narrative = data.path.with_name(NARRATIVE)
@@ -181,12 +169,25 @@ def deliver(data: Data, result: Result, drawn: dict[str, Path]) -> dict[str, Pat
         "problems": [problem.model_dump(mode="json") for problem in found],
         "missing": rendered.missing,
     }
-    return {
+    files = {
         "评价报告": rendered.path,
         "底稿": papers.write_papers(result, out / PAPERS),
         "核对": write_json(out / CHECKS, checks),
-        "结果": result_file.save(out / result_file.FILE_NAME, result, _run(data)),
     }
+    run = _run(data) | {"outputs": {path.name: sha256(path) for path in files.values()}}
+    return files | {"结果": result_file.save(out / result_file.FILE_NAME, result, run)}
+
+
+def _keep_edited(out: Path) -> None:
+    """Copy aside what a person changed since this folder's last run."""
+    try:
+        written = result_file.load(out / result_file.FILE_NAME)[1].get("outputs", {})
+    except EvalkitError:
+        written = {}
+    for name in (REPORT, PAPERS):
+        path = out / name
+        if path.is_file() and sha256(path) != written.get(name):
+            keep_aside(path)
 
 
 def checks(files: dict[str, Path]) -> list[Problem]:
@@ -199,6 +200,14 @@ def checks(files: dict[str, Path]) -> list[Problem]:
 def _out(data: Data) -> Path:
     out = Path(data.params.out)
     return out if out.is_absolute() else workspace() / out
+
+
+def _year(datum: Datum) -> date | None:
+    """The last day of the evaluated year, or None where that is no year."""
+    number = datum.number
+    if number is None or number % 1 or not date.min.year <= number <= date.max.year:
+        return None
+    return date.max.replace(year=int(number))
 
 
 def _survey(source: Source, policy: Policy) -> Survey | None:
