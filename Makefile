@@ -21,10 +21,10 @@ demo: $(VENV)/.core
 	$(BIN)/evalkit batch params/demo/projects.csv --out outputs
 
 test: $(VENV)/.test lint
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n auto --dist loadgroup
 
 soak: $(VENV)/.test
-	EVALKIT_SOAK=1 $(BIN)/python -m pytest -q -n auto
+	EVALKIT_SOAK=1 $(BIN)/python -m pytest -q -n auto --dist loadgroup
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

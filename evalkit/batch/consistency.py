@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeVar
 from zipfile import BadZipFile
 
+from evalkit.batch.outcome import REPORT, Outcome
 from evalkit.core.model import IndicatorScore, Result
 from evalkit.core.numbers import fixed, plain
 from evalkit.core.paths import asset
 from evalkit.core.problem import Severity
-
-if TYPE_CHECKING:
-    from evalkit.batch.summary import Entry
 
 SHORTEST = 30  # characters of a paragraph worth comparing
 SHORTEST_NAME = 4  # characters of a name worth looking for
@@ -36,6 +33,9 @@ _JINJA = re.compile(r"\{[{%#].*?[}%#]\}")
 _SPLIT = re.compile(r"[、，,；;\n]")
 _NAMING = {"issues": "responsible", "evidence": "provider", "funds": "document"}
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 
 
 @dataclass(frozen=True)
@@ -56,39 +56,34 @@ class _Report:
 
     title: str
     result: Result
-    workflow: str
+    indicators: Sequence[IndicatorScore]
     paragraphs: list[tuple[str, bool]]
 
 
-def review(entries: Sequence[Entry]) -> list[Finding]:
+def review(outcomes: Iterable[Outcome]) -> list[Finding]:
     """Compare the results and reports of a list; errors first."""
     reports, unreadable = [], []
-    for entry in entries:
-        if entry.result is None:
+    for outcome in outcomes:
+        if outcome.result is None:
             continue
-        job, path = entry.outcome.job, entry.file("评价报告.docx")
+        title, path = outcome.job.title, outcome.file(REPORT)
         try:
             paragraphs = _paragraphs(path) if path else []
         except (OSError, ValueError, KeyError, BadZipFile):
             paragraphs = []
             what, remedy = "报告打不开，未作文字比对", "请检查文件，或删除后重新运行"
-            unreadable.append(Finding("文字比对", "warning", "", (job.title,), what, remedy))
-        reports.append(_Report(job.title, entry.result, job.notebook.stem, paragraphs))
-    found = [
-        *_foreign_names(reports),
-        *_yardsticks(reports),
-        *_like_facts(reports),
-        *_shared_text(reports),
-        *unreadable,
-    ]
-    return sorted(found, key=lambda finding: finding.severity != "error")
+            unreadable.append(Finding("文字比对", "warning", "", (title,), what, remedy))
+        reports.append(_Report(title, outcome.result, outcome.indicators, paragraphs))
+    questions = (_foreign_names, _yardsticks, _like_facts, _shared_text)
+    found = [finding for question in questions for finding in question(reports)]
+    return sorted([*found, *unreadable], key=lambda finding: finding.severity != "error")
 
 
-def _indicators(reports: Iterable[_Report]) -> Iterator[tuple[str, IndicatorScore]]:
-    for report in reports:
-        card = report.result.score
-        for indicator in card.indicators if card else ():
-            yield report.title, indicator
+def _grouped(pairs: Iterable[tuple[_K, _V]]) -> dict[_K, list[_V]]:
+    groups: dict[_K, list[_V]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return groups
 
 
 def _name(indicator: IndicatorScore) -> str:
@@ -97,22 +92,12 @@ def _name(indicator: IndicatorScore) -> str:
 
 def _yardsticks(reports: Sequence[_Report]) -> Iterator[Finding]:
     """The same third-level indicator with different rule, points or thresholds."""
-    same: dict[str, list[tuple[str, IndicatorScore]]] = defaultdict(list)
-    for title, indicator in _indicators(reports):
-        same[_name(indicator)].append((title, indicator))
+    same = _grouped((_name(i), (report.title, i)) for report in reports for i in report.indicators)
     for name, group in same.items():
-        for aspect, value_of in (
-            ("分值", lambda i: plain(i.points)),
-            ("计分规则", lambda i: i.trace.rule_name),
-            ("评分参数", _parameters),
-        ):
-            by_value: dict[str, list[str]] = defaultdict(list)
-            for title, indicator in group:
-                if value := value_of(indicator):
-                    by_value[value].append(title)
+        for aspect, severity, value_of in _ASPECTS:
+            by_value = _grouped((value_of(i), title) for title, i in group if value_of(i))
             if len(by_value) < 2:
                 continue
-            severity: Severity = "note" if aspect == "分值" else "warning"
             titles = tuple(title for titles in by_value.values() for title in titles)
             what = f"同名三级指标的{aspect}不同：{_listed(by_value)}"
             remedy = "请核对各项目实施方案；确有理由的在报告中说明"
@@ -123,14 +108,20 @@ def _yardsticks(reports: Sequence[_Report]) -> Iterator[Finding]:
 
 def _parameters(indicator: IndicatorScore) -> str:
     """Targets and thresholds of a score, without dates, which differ by nature."""
-    named = [
+    return "，".join(
         f"{entry.name} {entry.raw or entry.value}"
         for entry in indicator.trace.inputs
         if entry.cell.split("!")[0] in _PARAMETER_SHEETS
         and not entry.name.startswith(("实际", "分值", "计分规则"))
         and not _DATE.fullmatch(entry.value)
-    ]
-    return "，".join(named)
+    )
+
+
+_ASPECTS: list[tuple[str, Severity, Callable[[IndicatorScore], str]]] = [
+    ("分值", "note", lambda i: plain(i.points)),
+    ("计分规则", "warning", lambda i: i.trace.rule_name),
+    ("评分参数", "warning", _parameters),
+]
 
 
 def _like_facts(reports: Sequence[_Report]) -> Iterator[Finding]:
@@ -138,22 +129,29 @@ def _like_facts(reports: Sequence[_Report]) -> Iterator[Finding]:
 
     Where evaluation points were judged, the facts are which points are met and how far.
     """
-    alike: dict[tuple[str, ...], list[tuple[str, IndicatorScore]]] = defaultdict(list)
-    for title, i in _indicators(reports):
-        if i.actual and i.score is not None and i.points:
-            judged = "；".join(f"{e.text}{e.met}" for e in i.elements)
-            alike[_name(i), i.trace.rule, i.target, i.actual, judged].append((title, i))
+    alike = _grouped(
+        ((_name(i), i.trace.rule, i.target, i.actual, _judged(i)), (report.title, i))
+        for report in reports
+        for i in report.indicators
+        if i.actual and i.score is not None and i.points
+    )
     for (name, _, target, actual, _), group in alike.items():
-        by_rate: dict[str, list[str]] = defaultdict(list)
-        for title, i in group:
-            rate = fixed(Fraction(i.score or Decimal(0)) / Fraction(i.points) * 100)
-            by_rate[f"得分率 {rate}%" + ("（经调分）" if i.adjustment else "")].append(title)
+        by_rate = _grouped((_rate(i), title) for title, i in group)
         if len({shown.split("（")[0] for shown in by_rate}) > 1:
             facts = f"目标值“{target}”、" if target else ""
             what = f"{facts}完成情况“{actual}”相同而得分率不同：{_listed(by_rate)}"
             titles = tuple(title for title, _ in group)
             remedy = "请核对扣分理由，统一尺度或说明差别"
             yield Finding("同况异分", "warning", name, titles, what, remedy)
+
+
+def _judged(indicator: IndicatorScore) -> str:
+    return "；".join(f"{element.text}{element.met}" for element in indicator.elements)
+
+
+def _rate(indicator: IndicatorScore) -> str:
+    rate = Fraction(indicator.score or Decimal(0)) / Fraction(indicator.points)
+    return f"得分率 {fixed(rate * 100)}%" + ("（经调分）" if indicator.adjustment else "")
 
 
 def _listed(by_value: dict[str, list[str]]) -> str:
@@ -182,55 +180,49 @@ def _normal(text: str) -> str:
 
 def _shared_text(reports: Sequence[_Report]) -> Iterator[Finding]:
     """Paragraphs that some reports share although neither template nor traces wrote them."""
-    holders: dict[str, list[str]] = defaultdict(list)
     originals: dict[str, str] = {}
+    holders: dict[str, dict[str, None]] = {}
     for report in reports:
-        own = _generated(report)
-        for text in {text for text, in_table in report.paragraphs if not in_table}:
+        generated = _generated(report)
+        for text, in_table in report.paragraphs:
             key = _normal(text)
-            if len(key) >= SHORTEST and not any(_carries(key, frame) for frame in own):
-                originals.setdefault(key, text)
-                if report.title not in holders[key]:
-                    holders[key].append(report.title)
+            if in_table or len(key) < SHORTEST or any(_carries(key, f) for f in generated):
+                continue
+            originals.setdefault(key, text)
+            holders.setdefault(key, {})[report.title] = None
     for key, titles in holders.items():
         if len(titles) < 2 or (len(titles) == len(reports) and len(reports) > 2):
             continue  # what every report of a list says is a standing phrase
         text = originals[key]
         shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "……"
-        remedy = "请核实是否照搬，按各项目实际改写"
-        where = f"正文段落，{len(text)} 字"
+        where, remedy = f"正文段落，{len(text)} 字", "请核实是否照搬，按各项目实际改写"
         yield Finding("雷同段落", "warning", where, tuple(titles), shown, remedy)
 
 
 def _carries(text: str, frame: tuple[str, ...]) -> bool:
     """True if the parts of a frame stand in the text, in order."""
-    start = 0
     for part in frame:
-        found = text.find(part, start)
-        if found < 0:
+        _, found, text = text.partition(part)
+        if not found:
             return False
-        start = found + len(part)
     return True
 
 
-def _generated(report: _Report) -> set[tuple[str, ...]]:
-    """What marks a paragraph as written by the template or from a score's trace."""
-    card = report.result.score
-    traced = {
+def _generated(report: _Report) -> list[tuple[str, ...]]:
+    """What marks a paragraph as written by the template or from a score's trace.
+
+    The template's are the fixed words of each of its paragraphs, between the places where values
+    go.
+    """
+    frames: set[tuple[str, ...]] = {
         (_normal(text),)
-        for i in (card.indicators if card else ())
+        for i in report.indicators
         for text in (i.trace.measured, i.standard, i.finding, i.reason, str(i.trace.basis))
     }
-    frames = traced | _frames(asset("templates", f"{report.workflow}.docx"))
-    return {frame for frame in frames if sum(map(len, frame)) >= _FRAME}
-
-
-def _frames(template: Path) -> set[tuple[str, ...]]:
-    """The fixed words of each template paragraph, between the places where values go."""
-    if not template.is_file():
-        return set()
-    texts = [text for text, _ in _paragraphs(template)]
-    return {tuple(filter(None, map(_normal, _JINJA.split(text)))) for text in texts}
+    template = asset("templates", f"{report.result.workflow}.docx")
+    for text, _ in _paragraphs(template) if template.is_file() else ():
+        frames.add(tuple(filter(None, map(_normal, _JINJA.split(text)))))
+    return [frame for frame in frames if sum(map(len, frame)) >= _FRAME]
 
 
 def _foreign_names(reports: Sequence[_Report]) -> Iterator[Finding]:
@@ -247,9 +239,7 @@ def _foreign_names(reports: Sequence[_Report]) -> Iterator[Finding]:
     for report in reports:
         own = _own(report.result)
         names = sorted({*owners, *own}, key=len, reverse=True)
-        if not names:
-            continue
-        pattern = re.compile("|".join(map(re.escape, names)))
+        pattern = re.compile("|".join(map(re.escape, names)) or "(?!)")
         hits: dict[str, str] = {}
         for text, _ in report.paragraphs:
             for match in pattern.finditer(text):

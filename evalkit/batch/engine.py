@@ -22,31 +22,25 @@ from textwrap import indent
 from typing import IO, Any, cast
 
 import nbformat
-import papermill
 from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import NBClientEngine, papermill_engines
-from papermill.exceptions import PapermillExecutionError
-from papermill.execute import remove_error_markers
-from papermill.models import Parameter as PapermillParameter
-from papermill.translators import PythonTranslator, papermill_translators
+from papermill import clientwrap, engines, exceptions, execute, models, translators
 
 from evalkit.batch.jobs import declared
 from evalkit.batch.outcome import ERROR_TAG, Failure, Kind
 
 NAME = "evalkit"  # our key in papermill's registries; nobody else's run is touched
-START_TIMEOUT = 60  # seconds for a kernel to come up
 FIGURE_TAG = "figure"
 _INLINE = "module://matplotlib_inline.backend_inline"
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
 
+_OPTIONS = {"engine_name": NAME, "kernel_name": NAME, "language": "python", "progress_bar": False}
+
 _log = logging.getLogger(__name__)
-_log.addHandler(logging.NullHandler())
-_log.propagate = False
+_log.disabled = True  # nbclient's log repeats what `Failure` says
 
 
 @dataclass
@@ -63,17 +57,19 @@ class Run:
     failure: Failure | None = None
     started: list[int] = field(default_factory=list)
     stopped: bool = False
-    stderr: IO[bytes] | None = None
+    stderr: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
     _begun: float = 0.0
     kernel: _KernelManager | None = None
 
     def execute(self) -> None:
         """Run the notebook; afterwards `node` and `failure` say how it went."""
         self._begun = time.monotonic()
-        with tempfile.TemporaryFile() as self.stderr:
+        with self.stderr:
             try:
                 self.on_stage("启动内核")
-                self._papermill()
+                path = str(self.notebook).replace("{", "{{").replace("}", "}}")  # str.format-ted
+                given = plain(self.parameters) or None
+                execute.execute_notebook(path, None, given, run=self, **_OPTIONS)
                 self.failure = self._incomplete()
             except Exception as error:
                 self.failure = self._explain(error)
@@ -87,22 +83,6 @@ class Run:
         self.stopped = True
         if self.kernel is not None:
             self.kernel.kill_now()
-
-    def _papermill(self) -> None:
-        papermill.execute_notebook(
-            str(self.notebook).replace("{", "{{").replace("}", "}}"),  # it is str.format-ted
-            None,
-            plain(self.parameters) or None,
-            engine_name=NAME,
-            kernel_name=NAME,
-            language="python",
-            request_save_on_cell_execute=False,
-            autosave_cell_every=0,
-            progress_bar=False,
-            log_output=False,
-            start_timeout=START_TIMEOUT,
-            run=self,
-        )
 
     def seconds_left(self, cell: Any) -> float | None:
         """The time a cell may take: its own limit or what remains of the project's."""
@@ -118,10 +98,13 @@ class Run:
         if self.stopped:
             raise DeadKernelError("stopped")
 
+    def _code(self) -> list[tuple[int, Any]]:
+        """The code cells that have to run, with their index."""
+        cells = enumerate(self.node.cells)
+        return [(n, cell) for n, cell in cells if cell.cell_type == "code" and cell.source.strip()]
+
     def _incomplete(self) -> Failure | None:
-        for index, cell in enumerate(self.node.cells):
-            if cell.cell_type != "code" or not cell.source.strip():
-                continue
+        for index, cell in self._code():
             if index not in self.started:
                 what = "笔记本提前退出，后面的代码格没有运行"
                 return self._at(self.started[-1], "exception", what)
@@ -135,8 +118,8 @@ class Run:
         last = self.started[-1] if self.started else None
         if self.stopped:
             return self._at(last, "stopped", "已中断")
-        if isinstance(error, PapermillExecutionError):
-            remove_error_markers(self.node)  # papermill's own, which shift the cells
+        if isinstance(error, exceptions.PapermillExecutionError):
+            execute.remove_error_markers(self.node)  # papermill's own, which shift the cells
             lines = [line for line in str(error.evalue).splitlines() if line.strip()]
             if error.ename == "EvalkitError":
                 return self._at(error.cell_index, "refused", *lines)
@@ -153,13 +136,11 @@ class Run:
         return self._at(last, "internal", f"运行失败，{type(error).__name__}：{error}")
 
     def _stderr_tail(self) -> str:
-        if self.stderr is None:
-            return ""
+        """The kernel's last own words, in brackets."""
         self.stderr.seek(0)
-        text = self.stderr.read().decode("utf-8", "replace")
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        lines = [line for line in lines if not line.startswith("[IPKernelApp]")]
-        return f"（{lines[-1][:200]}）" if lines else ""
+        lines = map(str.strip, self.stderr.read().decode("utf-8", "replace").splitlines())
+        said = [line for line in lines if line and not line.startswith("[IPKernelApp]")]
+        return f"（{said[-1][:200]}）" if said else ""
 
     def _at(self, index: int | None, kind: Kind, *lines: str) -> Failure:
         if index is None or self.node is None:
@@ -171,8 +152,8 @@ class Run:
         """Correct what papermill says of cells that never ran, and note the failure on top."""
         self.node.metadata.papermill["input_path"] = str(self.notebook)
         self.node.metadata.papermill["output_path"] = str(self.folder / self.notebook.name)
-        for index, cell in enumerate(self.node.cells):
-            if cell.cell_type == "code" and cell.source.strip() and index not in self.started:
+        for index, cell in self._code():
+            if index not in self.started:
                 cell.metadata.papermill["status"] = "pending"
         if self.failure:
             self.node.metadata.papermill["exception"] = True
@@ -186,10 +167,7 @@ class Run:
 
 
 class _KernelManager(AsyncKernelManager):
-    """Kernels of the interpreter that runs evalkit, whatever kernelspecs are installed."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(kernel_spec_manager=_OwnInterpreter(), **options)
+    """A kernel that can be ended at once."""
 
     def kill_now(self) -> None:
         """Kill the kernel's process group; safe from any thread."""
@@ -203,21 +181,25 @@ class _KernelManager(AsyncKernelManager):
 
 
 class _OwnInterpreter(KernelSpecManager):
+    """Kernels of the interpreter that runs evalkit, whatever kernelspecs are installed."""
+
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         spec = get_kernel_dict()
         spec["argv"][0] = sys.executable
         return KernelSpec(**spec)
 
 
-class _Engine(NBClientEngine):  # type: ignore[misc]
+class _Engine(engines.NBClientEngine):  # type: ignore[misc]
     """papermill's engine with our kernel, limits and hooks; called by `execute_notebook`."""
 
     @classmethod
     def execute_managed_notebook(
         cls, nb_man: Any, kernel_name: str, *, run: Run, start_timeout: int, **unused: Any
     ) -> None:
-        run.node, run.kernel = nb_man.nb, _KernelManager(kernel_name="python3")
-        client = PapermillNotebookClient(
+        specs = _OwnInterpreter()
+        run.node = nb_man.nb
+        run.kernel = _KernelManager(kernel_name="python3", kernel_spec_manager=specs)
+        client = clientwrap.PapermillNotebookClient(
             nb_man,
             km=run.kernel,
             log=_log,
@@ -227,12 +209,12 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
             resources={"metadata": {"path": str(run.folder)}},
             on_cell_execute=run.cell_started,
         )
-        env = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"} | dict(os.environ)
-        env["MPLBACKEND"] = _INLINE  # Agg would lose every figure without a word
+        env = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"} | os.environ
+        env |= {"MPLBACKEND": _INLINE}  # Agg would lose every figure without a word
         client.execute(cleanup_kc=True, env=env, stdout=run.stderr, stderr=run.stderr)
 
 
-class _Translator(PythonTranslator):  # type: ignore[misc]
+class _Translator(translators.PythonTranslator):  # type: ignore[misc]
     """Parameters as Python that people can read: Chinese stays Chinese."""
 
     @classmethod
@@ -240,9 +222,9 @@ class _Translator(PythonTranslator):  # type: ignore[misc]
         return repr(val)
 
     @classmethod
-    def inspect(cls, parameters_cell: Any) -> list[PapermillParameter]:
-        found = declared(parameters_cell["source"]).values()
-        return [PapermillParameter(p.name, p.kind, repr(p.default), "") for p in found]
+    def inspect(cls, parameters_cell: Any) -> list[models.Parameter]:
+        found = declared(parameters_cell["source"])
+        return [models.Parameter(name, kind, "", "") for name, kind in found.items()]
 
 
 def _settle() -> None:
@@ -257,8 +239,8 @@ def _settle() -> None:
     loop.close()
 
 
-papermill_engines.register(NAME, _Engine)
-papermill_translators.register(NAME, _Translator)
+engines.papermill_engines.register(NAME, _Engine)
+translators.papermill_translators.register(NAME, _Translator)
 
 
 def plain(value: Any) -> Any:

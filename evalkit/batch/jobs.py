@@ -9,35 +9,29 @@ import io
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from evalkit.core.model import STAGES
 from evalkit.core.paths import asset
-from evalkit.core.problem import EvalkitError, Problem
+from evalkit.core.problem import EvalkitError, Problem, refuse
 from evalkit.core.store import safe_name
 
-HEADERS = {
-    "项目编码": "code", "编码": "code", "项目名称": "name", "笔记本": "notebook",
-    "数据底稿": "workbook", "报告状态": "stage", "政策方案": "profile",
-}  # fmt: skip
 REQUIRED = {"code": "项目编码", "name": "项目名称", "notebook": "笔记本", "workbook": "数据底稿"}
+HEADERS = {title: name for name, title in REQUIRED.items()} | {name: name for name in REQUIRED}
+HEADERS |= {"编码": "code", "报告状态": "stage", "政策方案": "profile"}
 GIVEN = ("code", "name", "workbook", "out")  # set by the batch where a notebook declares them
 _BOOLS = {"是": True, "否": False, "true": True, "false": False, "1": True, "0": False}
-_KINDS = {"int": "整数", "float": "数字", "bool": "是或否"}
+_NOTHING: dict[str, Any] = {}
+_KINDS: dict[str, tuple[str, Callable[[str], Any]]] = {  # what a value must be, how it is read
+    "int": ("整数", int), "float": ("数字", float), "bool": ("是或否", _BOOLS.__getitem__),
+    "other": ("可在清单中填写的值", _NOTHING.__getitem__),
+}  # fmt: skip
 _LONGEST_INTEGER = 10**15  # Excel keeps 15 digits
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One name of a notebook's `parameters` cell; `kind` is str, int, float, bool or other."""
-
-    name: str
-    default: Any
-    kind: str
 
 
 @dataclass(frozen=True)
@@ -72,8 +66,8 @@ class _Cell:
 
 
 _Row = tuple[int, list[_Cell]]
-_Bad = Callable[[int, str, str], None]  # notes a problem: row number, what, remedy
-_Notebooks = dict[Path, dict[str, Parameter]]
+_Refuse = Callable[[str, str], None]  # notes what is wrong with a row, and the remedy
+_Kinds = dict[str, str]  # kinds of a notebook's parameters by name
 
 
 def read_list(path: Path) -> list[Job]:
@@ -97,49 +91,46 @@ def read_list(path: Path) -> list[Job]:
         place = f"第 {number} 行"
         problems.append(Problem(file=path.name, cell=place, what=what, remedy=remedy))
 
-    number, header = rows[0]
-    columns = _columns(number, [_header(cell.text) for cell in header], bad)
-    if problems:
-        raise EvalkitError(problems)
-    notebooks: _Notebooks = {}
-    jobs = [job for row in rows[1:] if (job := _job(path.parent, row, columns, notebooks, bad))]
-    _unknown(number, columns, {name for known in notebooks.values() for name in known}, bad)
-    _unique(jobs, bad)
-    if problems:
-        raise EvalkitError(problems)
+    (number, header), *body = rows
+    columns = [_header(cell.text) for cell in header]
+    _check_columns(columns, partial(bad, number))
+    refuse(problems)
+    notebooks: dict[Path, _Kinds] = {}
+    jobs = [_job(path.parent, row, columns, notebooks, partial(bad, row[0])) for row in body]
+    known = {name for kinds in notebooks.values() for name in kinds}
+    _check_parameters(columns, known, partial(bad, number))
+    for job, what, remedy in _clashes(jobs):
+        bad(job.row, what, remedy)
+    refuse(problems)
     return jobs
 
 
-def declared(source: str) -> dict[str, Parameter]:
+def declared(source: str) -> dict[str, str]:
     """The parameters a `parameters` cell assigns, read without running it.
 
-    >>> [(p.name, p.kind, p.default) for p in declared("stage = '初稿'; top: int = 5").values()]
-    [('stage', 'str', '初稿'), ('top', 'int', 5)]
+    Each has a kind: str, int, float, bool or other.
+
+    >>> declared("stage = '初稿'; top: int = 5")
+    {'stage': 'str', 'top': 'int'}
     """
-    found: dict[str, Parameter] = {}
-    targets: Sequence[ast.expr]
+    found = {}
     for node in ast.parse(source).body:
-        if isinstance(node, ast.AnnAssign):
-            targets, annotation = [node.target], ast.unparse(node.annotation)
-        elif isinstance(node, ast.Assign):
-            targets, annotation = node.targets, ""
-        else:
+        if not isinstance(node, ast.Assign | ast.AnnAssign):
             continue
         try:
             default = ast.literal_eval(node.value) if node.value else None
         except ValueError:
             default = None
-        kind = annotation.split("|")[0].strip()
-        if not kind:
-            kind = "str" if default is None else type(default).__name__
-        kind = kind if kind in {"str", *_KINDS} else "other"
-        for target in targets:
+        kind = "str" if default is None else type(default).__name__
+        if isinstance(node, ast.AnnAssign):
+            kind = ast.unparse(node.annotation).split("|")[0].strip()
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
             if isinstance(target, ast.Name):
-                found[target.id] = Parameter(target.id, default, kind)
+                found[target.id] = kind if kind in ("str", *_KINDS) else "other"
     return found
 
 
-def notebook_parameters(path: Path) -> dict[str, Parameter]:
+def notebook_parameters(path: Path) -> dict[str, str]:
     """What the cell tagged `parameters` of a notebook declares.
 
     Raises:
@@ -209,41 +200,31 @@ def _xlsx_cell(cell: Any) -> _Cell:
 
 def _header(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text).strip(" *")
-    return HEADERS.get(plain, plain.lower() if plain.lower() in REQUIRED else plain)
+    return HEADERS.get(plain.lower(), plain)
 
 
-def _columns(number: int, names: list[str], bad: _Bad) -> list[str]:
-    for name in sorted({name for name in names if name and names.count(name) > 1}):
-        bad(number, f"列“{name}”出现了不止一次", "请只保留一列")
+def _check_columns(columns: list[str], refuse: _Refuse) -> None:
+    for name in sorted({name for name in columns if name and columns.count(name) > 1}):
+        refuse(f"列“{name}”出现了不止一次", "请只保留一列")
     for name, title in REQUIRED.items():
-        if name not in names:
-            bad(number, f"缺少“{title}”（{name}）列", "请补上这一列")
-    return names
+        if name not in columns:
+            refuse(f"缺少“{title}”（{name}）列", "请补上这一列")
 
 
-def _unknown(number: int, columns: list[str], known: set[str], bad: _Bad) -> None:
+def _check_parameters(columns: list[str], known: set[str], refuse: _Refuse) -> None:
     """Refuse columns that no notebook of the list declares."""
     allowed = sorted(known - set(GIVEN))
-    choices = [*allowed, *REQUIRED, *HEADERS]
-    for name in columns:
-        if not name or name in REQUIRED or name in allowed or not known:
-            continue
-        close = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
-        hint = f"是否应为“{close[0]}”？" if close else f"可用的参数：{'、'.join(allowed)}"
-        bad(number, f"不认识的列“{name}”，笔记本没有这个参数", hint)
+    for name in columns if known else ():
+        if name and name not in (*REQUIRED, *allowed):
+            close = difflib.get_close_matches(name, [*allowed, *HEADERS], n=1, cutoff=0.5)
+            hint = f"是否应为“{close[0]}”？" if close else f"可用的参数：{'、'.join(allowed)}"
+            refuse(f"不认识的列“{name}”，笔记本没有这个参数", hint)
 
 
 def _job(
-    folder: Path, row: _Row, columns: list[str], notebooks: _Notebooks, bad: _Bad
-) -> Job | None:
+    folder: Path, row: _Row, columns: list[str], notebooks: dict[Path, _Kinds], refuse: _Refuse
+) -> Job:
     number, cells = row
-    wrong = False
-
-    def refuse(what: str, remedy: str) -> None:
-        nonlocal wrong
-        wrong = True
-        bad(number, what, remedy)
-
     if any(cell.text for cell in cells[len(columns) :]):
         refuse("这一行的列数多于表头", "含逗号的内容请用双引号括起来")
     values = {name: cell for name, cell in zip(columns, cells, strict=False) if cell.text}
@@ -265,12 +246,11 @@ def _job(
         except EvalkitError:
             remedy = "请填写笔记本名称或 .ipynb 路径"
             refuse(f"找不到笔记本“{book.text}”或它不是笔记本", remedy)
-    parameters = notebooks.get(notebook, {})
-    chosen = _chosen(values, parameters, refuse)
-    if wrong:
-        return None
+    kinds = notebooks.get(notebook, {})
+    chosen = {key: values[key].text for key in kinds if key in values.keys() - {*REQUIRED, *GIVEN}}
+    parameters = {key: _value(key, text, kinds[key], refuse) for key, text in chosen.items()}
     own = safe_name(f"{code.text}_{name.text}")
-    return Job(number, code.text, name.text, notebook, workbook, own, chosen, tuple(parameters))
+    return Job(number, code.text, name.text, notebook, workbook, own, parameters, tuple(kinds))
 
 
 def _notebook(folder: Path, text: str) -> Path:
@@ -279,39 +259,28 @@ def _notebook(folder: Path, text: str) -> Path:
     return asset("notebooks", f"{text}.ipynb").resolve()
 
 
-def _chosen(
-    values: dict[str, _Cell], parameters: dict[str, Parameter], refuse: Callable[[str, str], None]
-) -> dict[str, Any]:
-    chosen: dict[str, Any] = {}
-    for name in values.keys() & parameters.keys() - {*REQUIRED, *GIVEN}:
-        text, kind = values[name].text, parameters[name].kind
-        try:
-            chosen[name] = _value(text, kind)
-        except (ValueError, KeyError):
-            wanted = _KINDS.get(kind, "可在清单中填写的值")
-            refuse(f"参数“{name}”的值“{text}”不是{wanted}", "请改正或清空以使用默认值")
-        if name == "stage" and text not in STAGES:
-            refuse(f"报告状态“{text}”不存在", f"请填写{'、'.join(STAGES)}之一")
-    return {name: chosen[name] for name in parameters if name in chosen}
-
-
-def _value(text: str, kind: str) -> Any:
+def _value(name: str, text: str, kind: str, refuse: _Refuse) -> Any:
+    if name == "stage" and text not in STAGES:
+        refuse(f"报告状态“{text}”不存在", f"请填写{'、'.join(STAGES)}之一")
     if kind == "str":
         return text
-    plain = unicodedata.normalize("NFKC", text).replace(",", "").lower()
-    read: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "bool": _BOOLS.__getitem__}
-    return read[kind](plain)
+    wanted, read = _KINDS[kind]
+    try:
+        return read(unicodedata.normalize("NFKC", text).replace(",", "").lower())
+    except (ValueError, KeyError):
+        refuse(f"参数“{name}”的值“{text}”不是{wanted}", "请改正或清空以使用默认值")
 
 
-def _unique(jobs: list[Job], bad: _Bad) -> None:
+def _clashes(jobs: list[Job]) -> Iterator[tuple[Job, str, str]]:
+    """Jobs that share a code or an output folder with one above them."""
     codes: dict[str, Job] = {}
     folders: dict[str, Job] = {}
-    for job in jobs:
+    for job in (job for job in jobs if job.code and job.name):
         first = codes.setdefault(job.code.casefold(), job)
         other = folders.setdefault(job.folder.casefold(), job)
         if first is not job:
             what = f"项目编码“{job.code}”与第 {first.row} 行重复"
-            bad(job.row, what, "编码须唯一（不分大小写）")
+            yield job, what, "编码须唯一（不分大小写）"
         elif other is not job:
             what = f"与第 {other.row} 行会写入同一个输出文件夹“{job.folder}”"
-            bad(job.row, what, "请区分项目编码或名称")
+            yield job, what, "请区分项目编码或名称"

@@ -10,18 +10,17 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from evalkit.batch.jobs import Job
 from evalkit.core.paths import asset, workspace
-from evalkit.core.store import digest, sha256, write_atomic
+from evalkit.core.store import KEPT, digest, sha256
 from evalkit.indicators.freeze import frozen_file
 
 FILE_NAME = "manifest.jsonl"
-KEPT = "_人工修改_"
 NARRATIVE = "文字.docx"
 _SHARED = ("policy", "styles", "workbooks", "frameworks", "indicators", "services")
 _IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff"}
@@ -29,82 +28,64 @@ _IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff"}
 
 @dataclass
 class Manifest:
-    """The record of one output folder; `add` may be called from several threads."""
+    """The record of one output folder; `intent` and `done` may be called from several threads."""
 
-    path: Path
+    out: Path
     last: dict[str, dict[str, Any]] = field(default_factory=dict)  # folder → last done record
     seen: dict[str, set[str]] = field(default_factory=dict)  # folder/file → hashes ever made
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @classmethod
-    def open(cls, out: Path) -> Manifest:
-        """Read the record of an output folder; a line torn by a crash is passed over."""
-        manifest = cls(out / FILE_NAME)
-        if manifest.path.exists():
-            for line in manifest.path.read_text(encoding="utf-8", errors="replace").splitlines():
-                try:
-                    manifest._note(json.loads(line))
-                except (ValueError, KeyError, AttributeError, TypeError):
-                    continue
-        return manifest
+    def __post_init__(self) -> None:
+        """Read what is there; a line torn by a crash is passed over."""
+        path = self.out / FILE_NAME
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        for line in text.splitlines():
+            try:
+                self._note(json.loads(line))
+            except (ValueError, KeyError, AttributeError, TypeError):
+                continue
 
     def intent(self, job: Job, inputs: dict[str, str]) -> None:
         """Record what a run is about to use."""
-        self._add({"event": "intent", "folder": job.folder, "code": job.code, "inputs": inputs})
+        self._add(event="intent", folder=job.folder, code=job.code, inputs=inputs)
 
-    def done(self, job: Job, key: str, outputs: dict[str, str], **facts: Any) -> None:
-        """Record what a run made; `key` is the digest of its inputs."""
-        record = {"event": "done", "folder": job.folder, "code": job.code, "key": key}
-        self._add(record | {"outputs": outputs} | facts)
+    def done(self, job: Job, inputs: dict[str, str], outputs: dict[str, str], **facts: Any) -> None:
+        """Record what a run made, under the digest of its inputs."""
+        same = {"folder": job.folder, "code": job.code, "key": digest(inputs)}
+        self._add(event="done", **same, outputs=outputs, **facts)
 
-    def unchanged(self, job: Job, key: str, out: Path) -> bool:
+    def unchanged(self, job: Job, inputs: dict[str, str]) -> bool:
         """True if the last run was well, on the same inputs, and all it made is still there."""
         record = self.last.get(job.folder, {})
-        return (
-            record.get("status") == "ok"
-            and record.get("key") == key
-            and all((out / job.folder / name).exists() for name in record["outputs"])
-        )
+        known = record.get("status") == "ok" and record.get("key") == digest(inputs)
+        return known and all((self.out / job.folder / name).exists() for name in record["outputs"])
 
-    def edited(self, job: Job, out: Path) -> list[Path]:
+    def edited(self, job: Job) -> list[Path]:
         """Files of a project that are not as any run of ours left them."""
-        folder = out / job.folder
-        return [
-            path
-            for path in files(folder)
-            if sha256(path) not in self.seen.get(f"{job.folder}/{_name(folder, path)}", set())
-        ]
+        found = files(self.out / job.folder)
+        return [p for p in found if sha256(p) not in self.seen.get(_name(self.out, p), ())]
 
-    def _add(self, record: dict[str, Any]) -> None:
+    def _add(self, **record: Any) -> None:
         record = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z")} | record
-        data = (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8")
-        with self._lock:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a+b") as stream:
-                if stream.tell():
-                    stream.seek(-1, os.SEEK_END)
-                    if stream.read(1) != b"\n":  # a crash cut the last line short
-                        data = b"\n" + data
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
+        data = json.dumps(record, ensure_ascii=False).encode("utf-8")
+        with self._lock, (self.out / FILE_NAME).open("ab") as stream:
+            # the line break goes first, so a line cut short by a crash spoils no other
+            stream.write(b"\n" + data if stream.tell() else data)
+            stream.flush()
+            os.fsync(stream.fileno())
             self._note(record)
 
     def _note(self, record: dict[str, Any]) -> None:
-        if record["event"] != "done":
-            return
-        self.last[record["folder"]] = record
-        for name, made in record["outputs"].items():
-            self.seen.setdefault(f"{record['folder']}/{name}", set()).add(made)
+        if record["event"] == "done":
+            self.last[record["folder"]] = record
+            for name, made in record["outputs"].items():
+                self.seen.setdefault(f"{record['folder']}/{name}", set()).add(made)
 
 
 def files(folder: Path) -> list[Path]:
     """The result files of a project: no hidden or lock files, no copies of edited ones."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and not path.name.startswith((".", "~$")) and KEPT not in path.name
-    )
+    found = (p for p in folder.rglob("*") if p.is_file() and KEPT not in p.name)
+    return sorted(path for path in found if not path.name.startswith((".", "~$")))
 
 
 def marks(folder: Path) -> dict[Path, tuple[int, int, int]]:
@@ -119,45 +100,31 @@ def made(folder: Path, before: dict[Path, tuple[int, int, int]]) -> dict[str, st
     return {_name(folder, p): sha256(p) for p, mark in now.items() if before.get(p) != mark}
 
 
-def keep(path: Path) -> Path:
-    """Copy a file that a person edited to ``NAME_人工修改_N.ext`` beside it."""
-    number = 1
-    while (copy := path.with_name(f"{path.stem}{KEPT}{number}{path.suffix}")).exists():
-        number += 1
-    return write_atomic(copy, lambda stream: stream.write(path.read_bytes()))
-
-
 def shared_inputs() -> dict[str, str]:
     """Digests of what every project uses: evalkit's source and the params of the workspace."""
     package = Path(__file__).resolve().parents[1]
     params = workspace() / "params"
-    folders = [folder for name in _SHARED if (folder := params / name).is_dir()]
-    return {
-        "evalkit": _tree(package, package.rglob("*.py")),
-        "params": _tree(params, (path for folder in folders for path in folder.rglob("*.*"))),
-    }
+    used = (path for name in _SHARED for path in (params / name).rglob("*.*"))
+    source = (path for path in package.rglob("*.*") if path.suffix != ".pyc")  # code and texts
+    return {"evalkit": _tree(package, source), "params": _tree(params, used)}
 
 
 def inputs(job: Job, shared: dict[str, str]) -> dict[str, str]:
     """Hash by name of all that one project's results depend on."""
-    return dict(_inputs(job)) | shared
-
-
-def _inputs(job: Job) -> Iterator[tuple[str, str]]:
-    yield "workbook", sha256(job.workbook)
-    yield "notebook", sha256(job.notebook)
-    yield "parameters", digest({"code": job.code, "name": job.name, **job.parameters})
-    stem = job.notebook.stem
-    narrative, frozen = job.workbook.with_name(NARRATIVE), frozen_file(job.workbook)
-    for name, path in (
-        ("narrative", narrative),
-        ("frozen", frozen),
-        ("template", asset("templates", f"{stem}.docx")),
-    ):
-        if path.is_file():
-            yield name, sha256(path)
     folder = job.workbook.parent
-    yield "photos", _tree(folder, (p for p in folder.rglob("*") if p.suffix.lower() in _IMAGES))
+    photos = (p for p in folder.rglob("*") if p.suffix.lower() in _IMAGES)
+    found = {
+        "workbook": sha256(job.workbook),
+        "notebook": sha256(job.notebook),
+        "parameters": digest({"code": job.code, "name": job.name, **job.parameters}),
+        "photos": _tree(folder, photos),
+    }
+    perhaps = {
+        "narrative": folder / NARRATIVE,
+        "frozen": frozen_file(job.workbook),
+        "template": asset("templates", f"{job.notebook.stem}.docx"),
+    }
+    return found | {k: sha256(p) for k, p in perhaps.items() if p.is_file()} | shared
 
 
 def _tree(root: Path, paths: Iterable[Path]) -> str:

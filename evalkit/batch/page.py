@@ -16,28 +16,28 @@ from markupsafe import Markup
 
 from evalkit.batch.consistency import Finding
 from evalkit.batch.jobs import Job
-from evalkit.batch.outcome import ERROR_TAG, Failure
-from evalkit.batch.summary import PAPERS, REPORT, Entry, computed_total
+from evalkit.batch.outcome import ERROR_TAG, PAPERS, REPORT, Failure, Outcome
+from evalkit.batch.summary import computed_total
 from evalkit.core.numbers import fixed, wan
 from evalkit.core.problem import SEVERITY_NAMES
 from evalkit.core.store import write_bytes
 
 _TAGS = "a abbr b blockquote br caption code dd del div dl dt em h1 h2 h3 h4 h5 h6 hr i img kbd li"
 _TAGS += " ol p pre s small span strong sub sup table tbody td tfoot th thead tr u ul"
-_log = logging.getLogger(__name__)
-_log.addHandler(logging.NullHandler())
-_log.propagate = False
 _DROPPED = re.compile(r"<(style|script)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 
+_log = logging.getLogger(__name__)
+_log.disabled = True  # nbconvert's warnings are for its developers
 
-def write_index(path: Path, entries: Sequence[Entry], findings: Sequence[Finding]) -> Path:
+
+def write_index(path: Path, outcomes: Sequence[Outcome], findings: Sequence[Finding]) -> Path:
     """Write the list's front page; returns the path really written."""
     pages = _environment()
     script = pages.get_template("sort.js").render()
     html = pages.get_template("index.html.j2").render(
-        entries=entries,
+        outcomes=outcomes,
         findings=findings,
-        links={entry.outcome.job.code: _links(entry, path.parent) for entry in entries},
+        links={outcome.job.code: _links(outcome, path.parent) for outcome in outcomes},
         severity=SEVERITY_NAMES,
         computed_total=computed_total,
         script=Markup(script),  # noqa: S704 our own file, no data in it
@@ -46,13 +46,10 @@ def write_index(path: Path, entries: Sequence[Entry], findings: Sequence[Finding
     return write_bytes(path, html.encode("utf-8"))
 
 
-def _links(entry: Entry, root: Path) -> list[tuple[str, str]]:
+def _links(outcome: Outcome, root: Path) -> list[tuple[str, str]]:
     """Relative, quoted links to report, working papers and the executed notebook."""
-    notebook = f"{entry.outcome.job.notebook.stem}.html"
-    files = [
-        (label, entry.file(name))
-        for label, name in (("报告", REPORT), ("底稿", PAPERS), ("过程", notebook))
-    ]
+    names = {"报告": REPORT, "底稿": PAPERS, "过程": f"{outcome.job.notebook.stem}.html"}
+    files = ((label, outcome.file(name)) for label, name in names.items())
     return [(label, quote(f.relative_to(root).as_posix())) for label, f in files if f]
 
 
@@ -74,25 +71,18 @@ def write_notebook(folder: Path, job: Job, node: Any, failure: Failure | None) -
 
 def _clean(html: str | bytes) -> str:
     """HTML from markdown and outputs with nothing that runs, styles, or leaves this file."""
-    import bleach  # type: ignore[import-untyped]
+    from bleach import clean  # type: ignore[import-untyped]
 
-    text = html.decode() if isinstance(html, bytes) else str(html)
-    cleaned: str = bleach.clean(
-        _DROPPED.sub("", text),
-        tags=_TAGS.split(),
-        attributes=_allowed,
-        protocols=["data"],
-        strip=True,
-    )
-    return cleaned
+    text = _DROPPED.sub("", html.decode() if isinstance(html, bytes) else str(html))
+    return str(clean(text, _TAGS.split(), _allowed, protocols=["data"], strip=True))
 
 
 def _allowed(tag: str, name: str, value: str) -> bool:
-    if name in ("class", "id", "colspan", "rowspan", "alt"):
-        return True
-    if tag == "img":
-        return name == "src" and value.startswith("data:image/")
-    return tag == "a" and name == "href" and value.startswith("#")
+    if tag == "img" and name == "src":
+        return value.startswith("data:image/")
+    if tag == "a" and name == "href":
+        return value.startswith("#")
+    return name in ("class", "id", "colspan", "rowspan", "alt")
 
 
 def _environment() -> Environment:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import sys
 from collections import Counter
-from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -16,55 +15,37 @@ from evalkit.batch.outcome import BatchOutcome, Outcome
 _STYLES = {"完成": "green", "未变化": "dim", "失败": "bold red", "中断": "yellow"}
 
 
-class Reporter(Protocol):
-    """Told by the batch what happens; `stage` comes from worker threads."""
-
-    def begin(self, total: int) -> None:
-        """Called once, with the number of projects to run."""
-
-    def stage(self, job: Job, stage: str) -> None:
-        """Called when a project reaches another heading of its notebook."""
-
-    def done(self, outcome: Outcome) -> None:
-        """Called when a project has ended."""
-
-    def end(self, batch: BatchOutcome) -> None:
-        """Called once, after the summary is written."""
-
-
 class Screen:
     """A line a finished project; on a terminal also the running ones with stage and time."""
 
     def __init__(self, console: Console | None = None) -> None:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")  # a cp936 console lacks some characters
-        self.console = console or Console(
-            markup=False, emoji=False, highlight=False, soft_wrap=True
-        )
-        columns = [SpinnerColumn("line"), TextColumn("{task.description}", markup=False)]
-        stage = TextColumn("{task.fields[stage]}", style="cyan", markup=False)
+        plain = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
+        self.console = console or plain
         self.view = Progress(
-            *columns, BarColumn(24), stage, TimeElapsedColumn(),
+            SpinnerColumn("line"), TextColumn("{task.description}", markup=False), BarColumn(24),
+            TextColumn("{task.fields[stage]}", style="cyan", markup=False), TimeElapsedColumn(),
             console=self.console, transient=True, disable=not self.console.is_terminal,
         )  # fmt: skip
         self.tasks: dict[str, TaskID] = {}
         self.whole, self.total, self.count = TaskID(0), 0, 0
 
     def begin(self, total: int) -> None:
-        """See Reporter."""
+        """Called once, with the number of projects to run."""
         self.total = total
         self.console.print(f"共 {total} 个项目")
         self.whole = self.view.add_task("全部项目", total=total, stage="")
         self.view.start()
 
     def stage(self, job: Job, stage: str) -> None:
-        """See Reporter."""
+        """Called, from worker threads, when a project reaches another heading of its notebook."""
         if job.code not in self.tasks:
             self.tasks[job.code] = self.view.add_task(job.name, total=None, stage="")
         self.view.update(self.tasks[job.code], stage=stage)
 
     def done(self, outcome: Outcome) -> None:
-        """See Reporter."""
+        """Called when a project has ended."""
         self.count += 1
         if outcome.job.code in self.tasks:
             self.view.remove_task(self.tasks.pop(outcome.job.code))
@@ -77,7 +58,7 @@ class Screen:
             self.view.stop()
 
     def end(self, batch: BatchOutcome) -> None:
-        """See Reporter."""
+        """Called once, after the summary is written."""
         for line in closing(batch):
             self.console.print(line)
 

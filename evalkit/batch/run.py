@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import difflib
 import os
+import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit.batch import manifest as record
 from evalkit.batch.consistency import review
 from evalkit.batch.jobs import Job, notebook_parameters, read_list
-from evalkit.batch.outcome import BatchOutcome, Failure, Outcome
+from evalkit.batch.outcome import REPORT, BatchOutcome, Failure, Outcome, Status
 from evalkit.batch.page import write_index, write_notebook
-from evalkit.batch.progress import Reporter, Screen
-from evalkit.batch.summary import collect, headline, write_summary
+from evalkit.batch.progress import Screen
+from evalkit.batch.summary import write_summary
 from evalkit.core.paths import asset
 from evalkit.core.problem import EvalkitError, Problem, refuse
-from evalkit.core.store import digest, safe_name
+from evalkit.core.store import KEPT, keep_aside, safe_name
 
 if TYPE_CHECKING:
     from evalkit.batch.engine import Run
@@ -38,7 +41,7 @@ def run_batch(
     only: Sequence[str] | None = None,
     timeout: float | None = 600,
     cell_timeout: float | None = None,
-    reporter: Reporter | None = None,
+    reporter: Screen | None = None,
 ) -> BatchOutcome:
     """Run every project of a list; one project's failure stops nothing.
 
@@ -51,22 +54,13 @@ def run_batch(
     """
     listed = read_list(list_path)
     wanted = _wanted(listed, only)
-    batch = _Batch(_folder(out), force, timeout, cell_timeout, reporter or Screen())
-    batch.reporter.begin(len(wanted))
-    begun = time.monotonic()
+    batch = _Batch(out, force, timeout, cell_timeout, reporter)
     done = batch.run(wanted, min(MOST_AT_ONCE, os.cpu_count() or 1) if jobs is None else jobs)
-    outcomes = tuple(done.get(job.code) or batch.left_out(job) for job in listed)
-    entries = collect(outcomes)
-    findings = review(entries)
-    result = BatchOutcome(
-        batch.out,
-        outcomes,
-        time.monotonic() - begun,
-        write_summary(batch.out / "summary.xlsx", entries, findings),
-        write_index(batch.out / "index.html", entries, findings),
-    )
-    batch.reporter.end(result)
-    return result
+    outcomes = [done.get(job.code) or batch.left_out(job) for job in listed]
+    findings = review(outcomes)
+    summary = write_summary(batch.out / "summary.xlsx", outcomes, findings)
+    index = write_index(batch.out / "index.html", outcomes, findings)
+    return batch.end(outcomes, summary, index)
 
 
 def run_one(
@@ -75,7 +69,7 @@ def run_one(
     out: Path,
     *,
     timeout: float | None = 600,
-    reporter: Reporter | None = None,
+    reporter: Screen | None = None,
     **parameters: str,
 ) -> BatchOutcome:
     """Run one workbook without a list, always; code and name are those in its 项目信息.
@@ -94,66 +88,68 @@ def run_one(
     chosen = {key: value for key, value in parameters.items() if key in known}
     folder = safe_name(f"{code}_{name}")
     job = Job(1, code, name, book, workbook, folder, chosen, tuple(known))
-    batch = _Batch(_folder(out), True, timeout, None, reporter or Screen())
-    batch.reporter.begin(1)
-    begun = time.monotonic()
-    outcomes = tuple(batch.run([job], 1).values())
-    result = BatchOutcome(batch.out, outcomes, time.monotonic() - begun)
-    batch.reporter.end(result)
-    return result
+    batch = _Batch(out, True, timeout, None, reporter)
+    return batch.end(batch.run([job], 1).values())
 
 
 def _wanted(listed: list[Job], only: Sequence[str] | None) -> list[Job]:
     if only is None:
         return listed
     codes = {job.code.casefold(): job for job in listed}
-    chosen = [code.casefold() for code in only]
+    chosen = {code.casefold(): code for code in only}
     problems = []
-    for code in [code for code in only if code.casefold() not in codes]:
-        close = difflib.get_close_matches(code.casefold(), codes, n=1)
+    for key in [key for key in chosen if key not in codes]:
+        close = difflib.get_close_matches(key, codes, n=1)
         remedy = f"是否应为“{codes[close[0]].code}”？" if close else "请核对编码"
-        problems.append(Problem(what=f"清单中没有编码“{code}”", remedy=remedy))
+        problems.append(Problem(what=f"清单中没有编码“{chosen[key]}”", remedy=remedy))
     refuse(problems)
-    return [job for job in listed if job.code.casefold() in chosen]
+    return [job for key, job in codes.items() if key in chosen]
 
 
-def _folder(out: Path) -> Path:
+@contextmanager
+def _interrupts() -> Iterator[threading.Event]:
+    """An event that Ctrl-C sets. A KeyboardInterrupt could fall anywhere, and be lost there."""
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
     try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        what = f"无法建立输出文件夹“{out}”（{error.strerror}）"
-        raise EvalkitError([Problem(what=what, remedy="请换一个可写的位置")]) from None
-    return out.resolve()
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
-@dataclass
 class _Batch:
-    out: Path
-    force: bool
-    timeout: float | None
-    cell_timeout: float | None
-    reporter: Reporter
-    stopping: bool = False
-    running: list[Run] = field(default_factory=list)
-    manifest: record.Manifest = field(init=False)
-    shared: dict[str, str] = field(init=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    """The runs into one output folder; `_project` and below work in the pool's threads."""
 
-    def __post_init__(self) -> None:
-        self.manifest = record.Manifest.open(self.out)
-        self.shared = record.shared_inputs()
+    def __init__(
+        self, out: Path, force: bool, timeout: float | None, cell_timeout: float | None,
+        reporter: Screen | None,
+    ) -> None:  # fmt: skip
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            what = f"无法建立输出文件夹“{out}”（{error.strerror}）"
+            raise EvalkitError([Problem(what=what, remedy="请换一个可写的位置")]) from None
+        self.out, self.begun, self.force = out.resolve(), time.monotonic(), force
+        self.timeout, self.cell_timeout = timeout, cell_timeout
+        self.reporter = reporter or Screen()
+        self.manifest, self.shared = record.Manifest(self.out), record.shared_inputs()
+        self.running: list[Run] = []
+        self.stopping, self.lock = False, threading.Lock()
 
     def run(self, jobs: Sequence[Job], at_once: int) -> dict[str, Outcome]:
         """Run all; Ctrl-C ends what is running and leaves the rest for the next time."""
+        self.reporter.begin(len(jobs))
         done: dict[str, Outcome] = {}
-        with ThreadPoolExecutor(max(at_once, 1), "evalkit") as pool:
+        pool = ThreadPoolExecutor(max(at_once, 1), "evalkit")
+        with _interrupts() as interrupted, pool:
             waiting = {pool.submit(self._project, job): job for job in jobs}
             while waiting:
-                try:
-                    finished, _ = wait(waiting, timeout=0.5, return_when="FIRST_COMPLETED")
-                except KeyboardInterrupt:
+                finished, _ = wait(waiting, timeout=0.2, return_when="FIRST_COMPLETED")
+                if interrupted.is_set() and not self.stopping:
                     self._stop(waiting)
-                    continue
                 for future in finished:
                     job = waiting.pop(future)
                     stopped = Outcome(job, self.out / job.folder, "中断")
@@ -165,97 +161,97 @@ class _Batch:
         """A project that was not chosen this time; its last good results still count."""
         last = self.manifest.last.get(job.folder, {})
         outputs = tuple(last["outputs"]) if last.get("status") == "ok" else ()
-        return Outcome(job, self.out / job.folder, "未选", outputs=outputs)
+        return Outcome(job, self.out / job.folder, "未选", outputs=outputs).read_back()
 
-    def _stop(self, waiting: dict[Future[Outcome], Job]) -> None:
+    def end(self, outcomes: Iterable[Outcome], *written: Path) -> BatchOutcome:
+        """Tell how it went; `written` are summary and index, if there are any."""
+        seconds = time.monotonic() - self.begun
+        result = BatchOutcome(self.out, tuple(outcomes), seconds, *written)
+        self.reporter.end(result)
+        return result
+
+    def _stop(self, waiting: Iterable[Future[Outcome]]) -> None:
         self.stopping = True
         for future in waiting:
             future.cancel()
-        with self._lock:
+        with self.lock:
             for run in self.running:
                 run.stop()
 
     def _project(self, job: Job) -> Outcome:
         begun = time.monotonic()
         try:
-            outcome = self._attempt(job)
+            outcome = self._attempt(job, begun)
         except Exception as error:  # whatever it was, the other projects go on
-            failure = Failure("internal", (f"程序内部错误，{type(error).__name__}：{error}",))
+            what = f"程序内部错误，{type(error).__name__}：{error}"
             if isinstance(error, OSError):
                 what = f"文件读写失败：{error.strerror or error}（{error.filename or ''}）"
-                failure = Failure("internal", (what,))
-            outcome = Outcome(job, self.out / job.folder, "失败", failure=failure)
-        return replace(outcome, seconds=time.monotonic() - begun)
+            failure = Failure("internal", (what,))
+            outcome = Outcome(job, self.out / job.folder, "失败", failure)
+        return replace(outcome.read_back(), seconds=time.monotonic() - begun)
 
-    def _attempt(self, job: Job) -> Outcome:
-        begun = time.monotonic()
+    def _attempt(self, job: Job, begun: float) -> Outcome:
         folder = self.out / job.folder
         inputs = record.inputs(job, self.shared)
-        key = digest(inputs)
-        if not self.force and self.manifest.unchanged(job, key, self.out):
-            return self._unchanged(job, folder)
+        edited = self.manifest.edited(job)
+        if not self.force and self.manifest.unchanged(job, inputs):
+            outputs = tuple(self.manifest.last[job.folder]["outputs"])
+            kept = [p.name for p in edited if p.relative_to(folder).as_posix() in outputs]
+            notes = [f"{name} 有人工修改，保持原样" for name in kept]
+            return Outcome(job, folder, "未变化", None, tuple(notes), outputs)
         folder.mkdir(exist_ok=True)
         self.reporter.stage(job, "准备")
-        copies = {path: record.keep(path) for path in self.manifest.edited(job, self.out)}
+        earlier = set(folder.rglob(f"*{KEPT}*"))
+        copies = {path: keep_aside(path) for path in edited}
         before = record.marks(folder)
         self.manifest.intent(job, inputs)
         run = self._execute(job, folder)
+        failure = run.failure
         if run.node is not None:
             self.reporter.stage(job, "生成网页")
-            write_notebook(folder, job, run.node, run.failure)
-        outputs = record.made(folder, before)
-        status = "ok" if run.failure is None else run.failure.kind
-        seconds = round(time.monotonic() - begun, 3)
-        reason = {"reason": str(run.failure)} if run.failure else {}
-        self.manifest.done(job, key, outputs, status=status, seconds=seconds, **reason)
-        notes = [*_kept(folder, copies, outputs), *_beside(outputs)]
-        if run.failure is None:
-            line = headline(folder)
-            return Outcome(job, folder, "完成", 0, None, tuple(notes), tuple(outputs), line)
-        if run.failure.kind == "stopped":
-            return Outcome(job, folder, "中断", failure=run.failure)
-        if (folder / "评价报告.docx").exists() and "评价报告.docx" not in outputs:
+            write_notebook(folder, job, run.node, failure)
+        made = record.made(folder, before)
+        facts = {"status": failure.kind, "reason": str(failure)} if failure else {"status": "ok"}
+        self.manifest.done(job, inputs, made, seconds=round(time.monotonic() - begun, 3), **facts)
+        notes = [*_kept(folder, copies, earlier, made), *_beside(made)]
+        if failure and (folder / REPORT).exists() and REPORT not in made:
             notes.append("文件夹中的评价报告是以前生成的，本次没有更新")
-        return Outcome(job, folder, "失败", 0, run.failure, tuple(notes), tuple(outputs))
-
-    def _unchanged(self, job: Job, folder: Path) -> Outcome:
-        outputs = tuple(self.manifest.last[job.folder]["outputs"])
-        edited = [path.relative_to(folder) for path in self.manifest.edited(job, self.out)]
-        kept = [path.name for path in edited if path.as_posix() in outputs]
-        notes = tuple(f"{name} 有人工修改，保持原样" for name in kept)
-        return Outcome(job, folder, "未变化", 0, None, notes, outputs, headline(folder))
+        status: Status = "完成"
+        if failure:
+            status = "中断" if failure.kind == "stopped" else "失败"
+        return Outcome(job, folder, status, failure, tuple(notes), tuple(made))
 
     def _execute(self, job: Job, folder: Path) -> Run:
         from evalkit.batch.engine import Run  # two seconds, spared where nothing runs
 
-        def tell(stage: str) -> None:
-            self.reporter.stage(job, stage)
-
+        tell = partial(self.reporter.stage, job)
         given = job.injected(folder)
         run = Run(job.notebook, given, folder, self.timeout, self.cell_timeout, tell)
-        with self._lock:
+        with self.lock:
             self.running.append(run)
             run.stopped = self.stopping
         try:
             run.execute()
         finally:
-            with self._lock:
+            with self.lock:
                 self.running.remove(run)
         return run
 
 
-def _kept(folder: Path, copies: dict[Path, Path], outputs: dict[str, str]) -> list[str]:
-    """Say which edited files were set aside; drop copies of files that nothing overwrote."""
+def _kept(
+    folder: Path, copies: dict[Path, Path], earlier: set[Path], made: dict[str, str]
+) -> list[str]:
+    """Say which edited files were set aside; drop new copies of files that nothing overwrote."""
     notes = []
     for path, copy in copies.items():
-        if path.relative_to(folder).as_posix() in outputs:
+        if path.relative_to(folder).as_posix() in made:
             notes.append(f"{path.name} 有人工修改，原文件另存为 {copy.name}")
-        else:
+        elif copy not in earlier:
             copy.unlink()
     return notes
 
 
-def _beside(outputs: dict[str, str]) -> list[str]:
+def _beside(made: dict[str, str]) -> list[str]:
     """Say which files were open elsewhere and therefore written beside."""
-    new = [Path(name) for name in outputs if Path(name).stem.endswith("_新")]
+    new = [Path(name) for name in made if Path(name).stem.endswith("_新")]
     return [f"{p.stem[:-2]}{p.suffix} 正被其他程序打开，新文件写为 {p.name}" for p in new]

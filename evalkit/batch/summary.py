@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import xlsxwriter
+import yaml
 
 from evalkit.batch.consistency import Finding
 from evalkit.batch.outcome import Outcome
@@ -16,39 +17,12 @@ from evalkit.core.numbers import YUAN_PER, fixed, to_decimal
 from evalkit.core.problem import SEVERITY_NAMES
 from evalkit.core.store import write_atomic
 
+_LAYOUT = yaml.safe_load(Path(__file__).with_name("pages").joinpath("summary.yaml").read_bytes())
 _TEXT_LIMIT = 32_767  # characters of an Excel cell
-
 _WIDE = 0x2000  # from this character on, a character takes two places
 _LINE, _TALLEST = 13, 409  # points
 _SHORT = 5  # characters of a text that is centred
-
-# Columns and their widths in characters; each sheet prints legibly on one A4 page across.
-_TOTALS = """序号 5|项目编码 17|项目名称 22|实施单位 20|评价年度 8|全年预算（万元） 11
-|支出（万元） 11|预算执行率（%） 8|总分 9|调分前总分 8|得分率（%） 8|等级 6|报告状态 8
-|调分项数 8|问题数 8|警告数 8|待补充 8|运行情况 8"""
-_ISSUES = """项目编码 17|项目名称 22|编号 6|类别 8|问题 18|事实 30|涉及金额（万元） 9|违反规定 22
-|佐证 9|对应指标 14|扣分 7|原因 18|建议 24|责任单位 14|整改时限 15|严重 6"""
-_ADJUSTED = """项目编码 17|项目名称 22|指标编号 8|三级指标 18|计算得分 8|调整后得分 8|调整 8
-|理由 40|依据 28|批准人 12|日期 14"""
-_TROUBLE = "项目编码 17|项目名称 22|性质 8|位置 20|说明 60|处理 34"
-_REVIEW = "类别 8|性质 8|指标或位置 28|涉及项目 40|情况 56|处理 34"
-
-# The fields of a result's issues that fill the columns from 编号 on.
-_ISSUE_FIELDS = """no category title fact amount rule evidence indicator_names
-lost cause advice responsible deadline severe""".split()
-_NUMERIC = ("amount", "lost")
-
-_FONT = {"font_name": "宋体", "font_size": 10, "valign": "vcenter"}
-_CELL = _FONT | {"border": 1, "border_color": "#A6A6A6"}
-_LOOKS = {
-    "title": _FONT | {"font_name": "黑体", "font_size": 16, "align": "center"},
-    "head": _CELL | {"bold": True, "bg_color": "#DDE6F0", "align": "center", "text_wrap": True},
-    "text": _CELL | {"text_wrap": True, "num_format": "@"},
-    "short": _CELL | {"align": "center", "num_format": "@"},
-    "number": _CELL | {"num_format": "#,##0.00"},
-    "count": _CELL | {"num_format": "0", "align": "center"},
-    "none": _FONT | {"font_color": "#7F7F7F"},
-}
+_LEVEL = 8  # width of a level-1 indicator's column
 
 Cell = str | Decimal | int | None
 _Rows = list[list[Cell]]
@@ -66,44 +40,34 @@ def computed_total(result: Result) -> Decimal | None:
 
 def write_summary(path: Path, outcomes: Sequence[Outcome], findings: Iterable[Finding]) -> Path:
     """Write 汇总, 问题清单, 调分, 失败与警告 and 一致性复核; returns the path really written."""
-    sheets = [
-        ("汇总", "绩效评价结果汇总表", *_totals(outcomes)),
-        ("问题清单", "评价发现问题清单", _ISSUES, _issues(outcomes)),
-        ("调分", "调分情况表", _ADJUSTED, _adjusted(outcomes)),
-        ("失败与警告", "运行失败与核对警告", _TROUBLE, _trouble(outcomes)),
-        ("一致性复核", "一致性复核表", _REVIEW, _reviewed(findings)),
-    ]
+    totals = [_total(number, outcome) for number, outcome in enumerate(outcomes, 1)]
+    columns: dict[str, int] = dict(_LAYOUT["sheets"]["汇总"]["columns"])
+    columns |= {name: _LEVEL for row in totals for name in row if name not in columns}
+    contents: dict[str, _Rows] = {
+        "汇总": [[row.get(name) for name in columns] for row in totals],
+        "问题清单": _issues(outcomes),
+        "调分": _adjusted(outcomes),
+        "失败与警告": _trouble(outcomes),
+        "一致性复核": _reviewed(findings),
+    }
 
     def write(stream: Any) -> None:
         options = {"strings_to_formulas": False, "strings_to_urls": False, "in_memory": True}
         with xlsxwriter.Workbook(stream, options) as book:
             book.set_properties({"title": "绩效评价结果汇总"})
-            looks = {name: book.add_format(look) for name, look in _LOOKS.items()}
-            for name, *content in sheets:
-                _fill(book.add_worksheet(name), looks, *content)
-            book.get_worksheet_by_name("汇总").freeze_panes(2, 3)
+            looks = {name: book.add_format(look) for name, look in _LAYOUT["looks"].items()}
+            for name, rows in contents.items():
+                layout = _LAYOUT["sheets"][name] | ({"columns": columns} if name == "汇总" else {})
+                _fill(book.add_worksheet(name), looks, rows, **layout)
 
     return write_atomic(path, write)
 
 
-def _totals(outcomes: Sequence[Outcome]) -> tuple[str, _Rows]:
-    """The columns with one more for each level-1 indicator, and a row a project."""
-    rows: list[dict[str, Cell]] = [
-        {"序号": n, "项目编码": o.job.code, "项目名称": o.job.name, "运行情况": o.status}
-        | _found(o)
-        for n, o in enumerate(outcomes, 1)
-    ]
-    standing = [name for name, _ in _columns(_TOTALS)]
-    levels = [
-        name for name in dict.fromkeys(k for row in rows for k in row) if name not in standing
-    ]
-    spec = "|".join([_TOTALS, *(f"{name} 8" for name in levels)])
-    return spec, [[row.get(name) for name in (*standing, *levels)] for row in rows]
-
-
-def _columns(spec: str) -> list[tuple[str, int]]:
-    pairs = [column.rsplit(" ", 1) for column in spec.replace("\n", "").split("|")]
-    return [(name, int(width)) for name, width in pairs]
+def _total(number: int, outcome: Outcome) -> dict[str, Cell]:
+    """A row of 汇总 by column."""
+    job, status = outcome.job, outcome.status
+    who: dict[str, Cell] = {"序号": number, "项目编码": job.code, "项目名称": job.name}
+    return who | {"运行情况": status} | _found(outcome)
 
 
 def _found(outcome: Outcome) -> dict[str, Cell]:
@@ -136,17 +100,13 @@ def _found(outcome: Outcome) -> dict[str, Cell]:
 
 
 def _issues(outcomes: Iterable[Outcome]) -> _Rows:
-    return [
-        [
-            *_who(o),
-            *(
-                _number(issue.get(f, "")) if f in _NUMERIC else issue.get(f, "")
-                for f in _ISSUE_FIELDS
-            ),
-        ]
-        for o in outcomes
-        for issue in (o.result.tables.get("issues", []) if o.result else [])
-    ]
+    fields, numbers = _LAYOUT["issues"], _LAYOUT["numbers"]
+    rows: _Rows = []
+    for o in outcomes:
+        for issue in o.result.tables.get("issues", []) if o.result else ():
+            texts = [(field, issue.get(field, "")) for field in fields]
+            rows.append([*_who(o), *(_number(t) if f in numbers else t for f, t in texts)])
+    return rows
 
 
 def _number(text: str) -> Cell:
@@ -157,13 +117,14 @@ def _number(text: str) -> Cell:
 
 
 def _adjusted(outcomes: Iterable[Outcome]) -> _Rows:
-    return [
-        [*_who(o), i.code, i.level3, a.computed, a.adjusted, a.adjusted - a.computed]
-        + [a.reason, a.basis, a.approver, a.dated]
-        for o in outcomes
-        for i in o.indicators
-        if (a := i.adjustment)
-    ]
+    rows: _Rows = []
+    for o in outcomes:
+        for i in o.indicators:
+            if a := i.adjustment:
+                marks = [a.computed, a.adjusted, a.adjusted - a.computed]
+                why = [a.reason, a.basis, a.approver, a.dated]
+                rows.append([*_who(o), i.code, i.level3, *marks, *why])
+    return rows
 
 
 def _trouble(outcomes: Iterable[Outcome]) -> _Rows:
@@ -191,18 +152,20 @@ def _who(outcome: Outcome) -> list[Cell]:
     return [outcome.job.code, outcome.job.name]
 
 
-def _fill(sheet: Any, looks: dict[str, Any], title: str, spec: str, rows: _Rows) -> None:
+def _fill(
+    sheet: Any, looks: dict[str, Any], rows: _Rows, title: str, columns: dict[str, int],
+    pinned: int = 0,
+) -> None:  # fmt: skip
     """Title, header row, rows; frozen, filtered, A4 landscape, one page wide."""
-    columns = _columns(spec)
     last = len(columns) - 1
     sheet.merge_range(0, 0, 0, last, title, looks["title"])
     sheet.set_row(0, 30)
     sheet.set_row(1, 32)
-    for column, (header, width) in enumerate(columns):
-        sheet.write_string(1, column, header, looks["head"])
+    sheet.write_row(1, 0, columns, looks["head"])
+    for column, width in enumerate(columns.values()):
         sheet.set_column(column, column, width)
     for number, row in enumerate(rows, 2):
-        lines = [_lines(value, width) for value, (_, width) in zip(row, columns, strict=True)]
+        lines = [_lines(value, w) for value, w in zip(row, columns.values(), strict=True)]
         sheet.set_row(number, min(_LINE * max(lines) + 4, _TALLEST))
         for column, value in enumerate(row):
             shown = value[:_TEXT_LIMIT] if isinstance(value, str) else value
@@ -210,7 +173,7 @@ def _fill(sheet: Any, looks: dict[str, Any], title: str, spec: str, rows: _Rows)
     if not rows:
         sheet.merge_range(2, 0, 2, last, "无", looks["none"])
     sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{len(rows) + 2}"})
-    sheet.freeze_panes(2, 0)
+    sheet.freeze_panes(2, pinned)
     sheet.autofilter(1, 0, max(len(rows) + 1, 2), last)
     sheet.set_landscape()
     sheet.set_paper(9)  # A4

@@ -14,7 +14,6 @@ from batch_support import FILES, lay_out, scorecard
 
 from evalkit.batch.jobs import Job
 from evalkit.batch.outcome import Outcome
-from evalkit.batch.summary import Entry
 from evalkit.core import model
 from evalkit.core.problem import Problem
 from evalkit.core.store import safe_name
@@ -33,8 +32,8 @@ def write_list(place: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def make_entry(tmp_path: Path) -> Callable[..., Entry]:
-    """An Entry with a report of the given paragraphs in a folder of its own."""
+def make_outcome(tmp_path: Path) -> Callable[..., Outcome]:
+    """An Outcome with a report of the given paragraphs in a folder of its own."""
 
     def make(
         code: str,
@@ -46,7 +45,7 @@ def make_entry(tmp_path: Path) -> Callable[..., Entry]:
         problems: Sequence[Problem] = (),
         subject: dict[str, str] | None = None,
         **result: Any,
-    ) -> Entry:
+    ) -> Outcome:
         folder = tmp_path / safe_name(f"{code}_{name}")
         folder.mkdir()
         report = docx.Document()
@@ -54,7 +53,6 @@ def make_entry(tmp_path: Path) -> Callable[..., Entry]:
             report.add_paragraph(text)
         report.save(str(folder / "评价报告.docx"))
         job = Job(2, code, name, FILES / "ok.ipynb", tmp_path / "数据底稿.xlsx", folder.name)
-        outcome = Outcome(job, folder, "完成", outputs=("评价报告.docx",))
         found = model.Result(
             workflow="ok",
             code=code,
@@ -64,6 +62,7 @@ def make_entry(tmp_path: Path) -> Callable[..., Entry]:
             score=scorecard(*indicators) if indicators else None,
             **result,
         )
-        return Entry(outcome, found, tuple(problems))
+        outputs = ("评价报告.docx",)
+        return Outcome(job, folder, "完成", outputs=outputs, result=found, problems=tuple(problems))
 
     return make

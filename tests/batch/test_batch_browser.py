@@ -34,14 +34,14 @@ def browser():
     driver.quit()
 
 
-def test_a_click_on_a_header_sorts_and_gaps_stay_last(make_entry, tmp_path, browser):
+def test_a_click_on_a_header_sorts_and_gaps_stay_last(make_outcome, tmp_path, browser):
     scores = {"1": "9.5", "2": "10", "3": "8"}
-    entries = [
-        make_entry(code, f"项目{code}", indicators=[indicator(score=Decimal(score))])
+    outcomes = [
+        make_outcome(code, f"项目{code}", indicators=[indicator(score=Decimal(score))])
         for code, score in scores.items()
     ]
-    entries.append(make_entry("4", "无分项目"))
-    page = write_index(tmp_path / "index.html", entries, [])
+    outcomes.append(make_outcome("4", "无分项目"))
+    page = write_index(tmp_path / "index.html", outcomes, [])
     browser.get(page.as_uri())
 
     def order() -> list[str]:

@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,8 @@ from batch_support import FILES
 
 from evalkit.batch import engine
 from evalkit.batch.engine import Run, plain
+
+pytestmark = pytest.mark.xdist_group("batch-engine")
 
 
 def execute(notebook: str, folder: Path, **limits: float) -> Run:
@@ -57,6 +60,15 @@ def good(tmp_path_factory):
     return run, stages, folder
 
 
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory) -> dict[str, Run]:
+    """The notebooks that end badly by themselves, run side by side."""
+    names = ["failing", "refusing", "dying", "leaving", "blank_figure"]
+    folder = tmp_path_factory.mktemp("坏")
+    with ThreadPoolExecutor(3) as pool:
+        return dict(zip(names, pool.map(lambda name: execute(name, folder), names), strict=True))
+
+
 def test_a_good_notebook_has_no_failure_and_carries_papermills_metadata(good):
     run, _, folder = good
     assert run.failure is None
@@ -91,8 +103,8 @@ def test_the_headings_of_the_notebook_are_told_as_stages(good):
     assert stages[-3:] == ["三、结果", "四、图", "五、环境"]
 
 
-def test_an_exception_is_told_with_heading_cell_and_last_line(tmp_path):
-    run = execute("failing", tmp_path)
+def test_an_exception_is_told_with_heading_cell_and_last_line(bad):
+    run = bad["failing"]
     assert run.failure.kind == "exception"
     assert run.failure.place == "“二、评分”代码格 [4]"
     assert run.failure.lines == ("出错，ValueError：目标值 <b>为零</b>",)
@@ -100,8 +112,8 @@ def test_an_exception_is_told_with_heading_cell_and_last_line(tmp_path):
     assert "运行未完成" in run.node.cells[0].source
 
 
-def test_a_refusal_in_the_notebook_keeps_every_sentence(tmp_path):
-    run = execute("refusing", tmp_path)
+def test_a_refusal_in_the_notebook_keeps_every_sentence(bad):
+    run = bad["refusing"]
     assert run.failure.kind == "refused"
     assert run.failure.lines == (
         "数据底稿.xlsx｜指标｜D12：目标值为空——请填写数值",
@@ -110,36 +122,31 @@ def test_a_refusal_in_the_notebook_keeps_every_sentence(tmp_path):
     assert run.failure.place == "“检查数据”代码格 [3]"
 
 
-@pytest.mark.parametrize(
-    ("limits", "said"), [({"cell_timeout": 1}, "超过 1 秒"), ({"timeout": 3}, "项目用时超过 3 秒")]
-)
-def test_a_hanging_cell_is_ended_and_cells_that_never_ran_are_not_called_completed(
-    tmp_path, limits, said
-):
+def test_a_hanging_cell_is_ended_and_cells_that_never_ran_are_not_called_completed(tmp_path):
     begun = time.monotonic()
-    run = execute("hanging", tmp_path, **limits)
+    run = execute("hanging", tmp_path, cell_timeout=1)
     assert time.monotonic() - begun < 20
     assert run.failure.kind == "timeout"
-    assert said in run.failure.lines[0]
+    assert "超过 1 秒" in run.failure.lines[0]
     assert run.failure.place == "“等待”代码格 [3]"
     assert statuses(run) == ["completed", "completed", "failed", "pending"]
     assert kernels() == []
 
 
-def test_a_dead_kernel_is_a_failure_at_its_cell(tmp_path):
-    run = execute("dying", tmp_path)
+def test_a_dead_kernel_is_a_failure_at_its_cell(bad):
+    run = bad["dying"]
     assert run.failure.kind == "kernel"
     assert run.failure.place == "“退出”代码格 [3]"
     assert statuses(run)[-1] == "pending"
 
 
-def test_a_notebook_that_leaves_early_is_a_failure(tmp_path):
-    run = execute("leaving", tmp_path)
+def test_a_notebook_that_leaves_early_is_a_failure(bad):
+    run = bad["leaving"]
     assert "提前退出" in run.failure.lines[0]
 
 
-def test_a_figure_cell_without_an_image_is_a_failure(tmp_path):
-    run = execute("blank_figure", tmp_path)
+def test_a_figure_cell_without_an_image_is_a_failure(bad):
+    run = bad["blank_figure"]
     assert run.failure.kind == "figure"
     assert run.failure.place == "“画图”代码格 [3]"
 

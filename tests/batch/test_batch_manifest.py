@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from evalkit.batch import manifest
+from evalkit.core.store import keep_aside
 
 
 def test_the_shared_inputs_cover_source_and_params(monkeypatch, tmp_path):
@@ -36,10 +37,12 @@ def test_only_rewritten_files_count_as_made(tmp_path):
     assert set(manifest.made(tmp_path, before)) == {"新.txt", "另.txt"}
 
 
-def test_kept_copies_never_replace_one_another(tmp_path):
+def test_kept_copies_never_replace_one_another_and_are_not_doubled(tmp_path):
     path = tmp_path / "评价报告.docx"
-    path.write_bytes(b"edited")
-    assert [manifest.keep(path).name, manifest.keep(path).name] == [
-        "评价报告_人工修改_1.docx",
-        "评价报告_人工修改_2.docx",
-    ]
+    names = []
+    for edit in (b"edited", b"edited", b"edited again"):
+        path.write_bytes(edit)
+        names.append(keep_aside(path).name)
+    first, second = "评价报告_人工修改_1.docx", "评价报告_人工修改_2.docx"
+    assert names == [first, first, second]
+    assert (tmp_path / first).read_bytes() == b"edited"

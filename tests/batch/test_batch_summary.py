@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,8 +11,8 @@ from batch_support import FILES, indicator
 from evalkit.batch.jobs import Job
 from evalkit.batch.outcome import Failure, Outcome
 from evalkit.batch.page import write_index
-from evalkit.batch.summary import Entry, collect, computed_total, headline, write_summary
-from evalkit.core import result_file
+from evalkit.batch.summary import computed_total, write_summary
+from evalkit.core import result_file, store
 from evalkit.core.model import Adjustment
 from evalkit.core.problem import Problem
 
@@ -24,7 +25,7 @@ def sheet(path: Path, name: str) -> list[dict[str, object]]:
 
 
 @pytest.fixture
-def adjusted(make_entry):
+def adjusted(make_outcome):
     change = Adjustment(
         indicator="B101",
         computed=Decimal(9),
@@ -35,7 +36,7 @@ def adjusted(make_entry):
         dated="2025年6月1日",
     )
     lowered = indicator(score=Decimal("7.5"), adjustment=change)
-    return make_entry(
+    return make_outcome(
         "001",
         "甲项目",
         unit="某县甲中心",
@@ -69,15 +70,16 @@ def test_the_total_is_shown_before_and_after_adjustment(adjusted, tmp_path):
     assert (change["计算得分"], change["调整后得分"], change["调整"]) == (9, 7.5, -1.5)
     assert (change["理由"], change["批准人"]) == ("凭证不全", "李某")
     (issue,) = sheet(path, "问题清单")
-    assert (issue["问题"], issue["涉及金额（万元）"], issue["扣分"]) == ("台账不全", 12.5, 1.5)
+    assert (issue["编号"], issue["问题"]) == ("W01", "台账不全")
+    assert (issue["涉及金额（万元）"], issue["扣分"]) == (12.5, 1.5)
 
 
-def test_a_draft_with_gaps_shows_its_range_and_no_grade(make_entry, tmp_path):
-    entry = make_entry("1", "甲项目", indicators=[indicator(), indicator("满意度", score=None)])
-    (line,) = sheet(write_summary(tmp_path / "summary.xlsx", [entry], []), "汇总")
+def test_a_draft_with_gaps_shows_its_range_and_no_grade(make_outcome, tmp_path):
+    outcome = make_outcome("1", "甲项目", indicators=[indicator(), indicator("满意度", score=None)])
+    (line,) = sheet(write_summary(tmp_path / "summary.xlsx", [outcome], []), "汇总")
     assert (line["总分"], line["等级"]) == ("暂计 9.00–20.00", "—")
-    assert computed_total(entry.result) is None
-    text = write_index(tmp_path / "index.html", [entry], []).read_text(encoding="utf-8")
+    assert computed_total(outcome.result) is None
+    text = write_index(tmp_path / "index.html", [outcome], []).read_text(encoding="utf-8")
     assert "9.00–20.00" in text
 
 
@@ -94,15 +96,15 @@ def test_the_sheets_print_on_a4_with_frozen_titles_and_filters(adjusted, tmp_pat
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_text_from_workbooks_never_becomes_a_formula_or_link(make_entry, tmp_path, text):
-    entry = make_entry(
+def test_text_from_workbooks_never_becomes_a_formula_or_link(make_outcome, tmp_path, text):
+    outcome = make_outcome(
         text[:3],
         text,
         unit=text,
         tables={"issues": [{"title": text}]},
         problems=[Problem(what=text, severity="warning")],
     )
-    path = write_summary(tmp_path / "summary.xlsx", [entry], [])
+    path = write_summary(tmp_path / "summary.xlsx", [outcome], [])
     for page in openpyxl.load_workbook(path):
         for line in page.iter_rows():
             for cell in line:
@@ -111,10 +113,12 @@ def test_text_from_workbooks_never_becomes_a_formula_or_link(make_entry, tmp_pat
     assert sheet(path, "问题清单")[0]["问题"] == text
 
 
-def test_text_from_workbooks_stays_text_on_the_index_page(make_entry, tmp_path):
+def test_text_from_workbooks_stays_text_on_the_index_page(make_outcome, tmp_path):
     evil = "</td><script>alert(1)</script>{{ 7*7 }}"
-    entry = make_entry("1", "甲项目", unit=evil, problems=[Problem(what=evil, severity="warning")])
-    text = write_index(tmp_path / "index.html", [entry], []).read_text(encoding="utf-8")
+    outcome = make_outcome(
+        "1", "甲项目", unit=evil, problems=[Problem(what=evil, severity="warning")]
+    )
+    text = write_index(tmp_path / "index.html", [outcome], []).read_text(encoding="utf-8")
     assert text.count("<script>") == 1
     assert "&lt;script&gt;alert(1)" in text
     assert "{{ 7*7 }}" in text
@@ -124,33 +128,39 @@ def test_text_from_workbooks_stays_text_on_the_index_page(make_entry, tmp_path):
 def test_a_list_where_all_failed_still_gives_summary_and_index(tmp_path):
     job = Job(2, "1", "甲项目", FILES / "ok.ipynb", tmp_path / "x.xlsx", "1_甲项目")
     failure = Failure("refused", ("目标值为空", "支出为空"), "二、检查", 3)
-    entry = Entry(Outcome(job, tmp_path / "1_甲项目", "失败", failure=failure))
-    path = write_summary(tmp_path / "summary.xlsx", [entry], [])
+    outcome = Outcome(job, tmp_path / "1_甲项目", "失败", failure=failure)
+    path = write_summary(tmp_path / "summary.xlsx", [outcome], [])
     assert [line["说明"] for line in sheet(path, "失败与警告")] == ["目标值为空", "支出为空"]
-    text = write_index(tmp_path / "index.html", [entry], []).read_text(encoding="utf-8")
+    text = write_index(tmp_path / "index.html", [outcome], []).read_text(encoding="utf-8")
     assert "“二、检查”代码格 [3]" in text
 
 
 def test_results_are_read_back_from_their_files(adjusted):
-    outcome = Outcome(
-        adjusted.outcome.job,
-        adjusted.outcome.folder,
-        "完成",
-        outputs=("result.json", "评价报告.docx"),
-    )
+    outputs = ("result.json", "评价报告.docx")
+    outcome = Outcome(adjusted.job, adjusted.folder, "完成", outputs=outputs)
     result_file.save(outcome.folder / "result.json", adjusted.result, {})
-    assert collect([outcome])[0].result == adjusted.result
-    assert headline(outcome.folder) == "16.50 分 良"
+    checks = {"problems": [{"what": "执行率偏低"}] * 2, "missing": ["评价结论"]}
+    store.write_json(outcome.folder / "checks.json", checks)
+    found = outcome.read_back()
+    assert found.result == adjusted.result
+    assert found.problems == (Problem(what="执行率偏低"),)
+    assert found.missing == ("评价结论",)
+    assert found.headline == "16.50 分 良"
     (outcome.folder / "result.json").write_text("{", encoding="utf-8")
-    (broken,) = collect([outcome])
+    broken = outcome.read_back()
     assert broken.result is None
     assert "成果读不出来" in broken.problems[0].what
-    assert headline(outcome.folder) == ""
+    assert broken.headline == ""
+
+
+def test_a_failed_project_carries_no_old_result(adjusted):
+    result_file.save(adjusted.folder / "result.json", adjusted.result, {})
+    failed = Outcome(adjusted.job, adjusted.folder, "失败", outputs=("result.json",))
+    assert failed.read_back() == failed
 
 
 def test_the_report_written_beside_a_locked_one_is_the_one_linked(adjusted):
-    folder = adjusted.outcome.folder
-    (folder / "评价报告_新.docx").write_bytes(b"1")
+    (adjusted.folder / "评价报告_新.docx").write_bytes(b"1")
     assert adjusted.file("评价报告.docx").name == "评价报告.docx"
-    newer = Outcome(adjusted.outcome.job, folder, "完成", outputs=("评价报告_新.docx",))
-    assert Entry(newer).file("评价报告.docx").name == "评价报告_新.docx"
+    newer = replace(adjusted, outputs=("评价报告_新.docx",))
+    assert newer.file("评价报告.docx").name == "评价报告_新.docx"
