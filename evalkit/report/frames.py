@@ -10,6 +10,7 @@ import pandas as pd
 from evalkit.core.model import IndicatorScore, Result, Trace
 from evalkit.core.numbers import fixed, plain, wan
 from evalkit.core.problem import SEVERITY_NAMES, Problem
+from evalkit.report.papers import POLICIES, policy_rows
 
 # Formulas and cells are there to be read, not to be cut.
 pd.set_option("display.max_colwidth", None, "display.max_rows", None)
@@ -93,6 +94,11 @@ def traces(result: Result) -> pd.DataFrame:
         for i in _indicators(result)
     ]  # fmt: skip
     return _frame("三级指标 计算式 计算得分 得分 输入 依据", rows)
+
+
+def policies(result: Result) -> pd.DataFrame:
+    """Every policy value used: value, source, date, profile, what it overrode, by whom used."""
+    return _frame(" ".join(POLICIES), (list(map(str, row)) for row in policy_rows(result.score)))
 
 
 def issues(result: Result) -> pd.DataFrame:

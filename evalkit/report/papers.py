@@ -53,7 +53,7 @@ _CHANGES = {"指标编号": 10, "三级指标": 20, "变更内容": 12, "审定�
 _PROBLEMS = {"严重程度": 10, "位置": 32, "内容": 54, "处理": 42}
 _DATA = {"指标编号": 10, "数据项": 34, "计划": 14, "实际": 14, "单位": 12, "完成率": 12,
          "来源": 28, "佐证": 14}  # fmt: skip
-_POLICIES = {"名称": 20, "取值": 34, "文号与条款": 32, "生效日期": 12, "配置": 10,
+POLICIES = {"名称": 20, "取值": 34, "文号与条款": 32, "生效日期": 12, "配置": 10,
              "覆盖了什么": 16, "用于": 14}  # fmt: skip
 # The fields of a result's tables that fill these columns.
 _FIELDS = {
@@ -430,7 +430,7 @@ def _problem_rows(result: Result) -> list[_Row]:
     return rows
 
 
-def _policy_rows(card: Scorecard | None) -> list[_Row]:
+def policy_rows(card: Scorecard | None) -> list[_Row]:
     """Every policy value used, once, with the codes of the indicators that used it."""
     found: dict[tuple[str, ...], list[str]] = {}
     scores = card.indicators if card else ()
@@ -460,7 +460,7 @@ def write_papers(result: Result, path: Path) -> Path:
         "指标变更": (_CHANGES, _record_rows(result, "changes")),
         "警告与提示": (_PROBLEMS, _problem_rows(result)),
         "基础数据": (_DATA, _record_rows(result, "data")),
-        "政策取值汇总": (_POLICIES, _policy_rows(result.score)),
+        "政策取值汇总": (POLICIES, policy_rows(result.score)),
     }
     text_stays = {f"strings_to_{what}": False for what in ("formulas", "urls", "numbers")}
     book = Workbook(stream := io.BytesIO(), {"in_memory": True} | text_stays)
