@@ -7,7 +7,7 @@ from decimal import Decimal
 from evalkit.core.measure import Measure
 from evalkit.core.model import Scorecard, Source
 from evalkit.core.numbers import fixed, plain, round_to, wan
-from evalkit.scoring.indicator import split_list
+from evalkit.scoring.indicator import funds_evaluated, split_list
 from evalkit.scoring.measures import fund_rate
 from evalkit.survey.satisfaction import OPTIONS, UNAWARE, Survey
 from evalkit.workbook.printed import table_text
@@ -31,9 +31,7 @@ def values(source: Source, survey: Survey | None) -> dict[str, Decimal]:
     ``funds.execution_rate`` is 支出÷到位 (财预〔2020〕10号 附2); ``funds.budget_execution_rate`` is
     支出÷全年预算, the rate of a 自评表.
     """
-    form = source.forms["project"]
-    annual, year = form["phase"].text == "年度评价", form["year"].number
-    rows = [r for r in source.tables["funds"] if not annual or r["year"].number == year]
+    form, rows = source.forms["project"], funds_evaluated(source)
     found = {f"funds.{field}": _sum([r[field].number for r in rows]) for field in _MONEY}
     for key, part, whole in _RATES:
         found[f"funds.{key}"] = _rounded(fund_rate(rows, part, whole))
@@ -91,9 +89,12 @@ def tables(
     }
     found["changes"] = changes
     if found["funds"]:
-        sums = {f: _sum([r[f].number for r in source.tables["funds"]]) for f in _MONEY}
+        rows = funds_evaluated(source)  # the total is what the text says, and names its year
+        sums = {f: _sum([r[f].number for r in rows]) for f in _MONEY}
         row = {f: "" if amount is None else wan(amount) for f, amount in sums.items()}
-        found["funds"].append(dict.fromkeys(found["funds"][0], "") | row | {"source": "合计"})
+        partly = len(rows) < len(source.tables["funds"])
+        row |= {"source": "合计", "year": source.forms["project"]["year"].text if partly else ""}
+        found["funds"].append(dict.fromkeys(found["funds"][0], "") | row)
     for printed, cells in zip(found["data"], source.tables["data"], strict=True):
         printed["rate"] = _printed(cells["actual"].number, cells["plan"].number)
     for printed, cells in zip(found["samples"], source.tables["samples"], strict=True):
@@ -109,7 +110,7 @@ def tables(
         adjustment["level3"] = score.level3 if score else ""
     found["survey_questions"] = []
     for q in survey.questions if survey else ():
-        satisfaction = f"{fixed(q.satisfaction.value)}%" if q.satisfaction else ""
+        satisfaction = f"{fixed(q.satisfaction.value)}%" if q.satisfaction is not None else ""
         counts = {option: str(q.counts[option]) for option in (*OPTIONS, UNAWARE)}
         found["survey_questions"].append(
             {"question": q.text, **counts, "valid": str(q.valid), "satisfaction": satisfaction}

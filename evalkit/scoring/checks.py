@@ -207,8 +207,8 @@ def _oddities(indicators: list[Indicator], policy: Policy) -> list[Problem]:
         if measure.term is None or row["explanation_high"].text:
             continue
         executed = row["measure"].text in {"预算执行率", "资金到位率"}
-        if executed and measure.term > limits["execution_rate_max"]:
-            what = f"{row['level3'].text}为 {measure.shown}，超过 100%"
+        if executed and measure.term > (top := limits["execution_rate_max"]):
+            what = f"{row['level3'].text}为 {measure.shown}，超过 {plain(top)}%"
         elif not executed and indicator.rule in {"proportional", "ratio_floor"}:
             target = row["target"].number
             most = limits["completion_rate_max"]

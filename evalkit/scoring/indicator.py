@@ -38,15 +38,16 @@ class Indicator:
         return self.row[name].text
 
 
-def gather(source: Source, survey: Measure) -> list[Indicator]:
-    """The indicators of a 数据底稿, in order, each with its data, bands, points and experts.
+def funds_evaluated(source: Source) -> Table:
+    """The rows of 资金 that count: the evaluated year's in an annual evaluation, else all."""
+    project, rows = source.forms["project"], source.tables["funds"]
+    annual, year = project["phase"].text == "年度评价", project["year"].number
+    return [row for row in rows if not annual or row["year"].number == year]
 
-    资金 rows of the evaluated year count in an annual evaluation, all rows otherwise.
-    """
-    project = source.forms["project"]
-    funds = [r for r in source.tables["funds"] if r["budget"].number is not None or r["year"].text]
-    if project["phase"].text == "年度评价":
-        funds = [row for row in funds if row["year"].number == project["year"].number]
+
+def gather(source: Source, survey: Measure) -> list[Indicator]:
+    """The indicators of a 数据底稿, in order, each with its data, bands, points and experts."""
+    project, funds = source.forms["project"], funds_evaluated(source)
     by_code: dict[str, dict[str, Table]] = {}
     for sheet in ("data", "bands", "elements", "experts"):
         for row in source.tables[sheet]:

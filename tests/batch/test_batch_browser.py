@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
 from decimal import Decimal
 
+import chromium
 import pytest
 from batch_support import indicator
 
 from evalkit.batch.page import write_index
 
-selenium = pytest.importorskip("selenium", reason="needs the test extra")
-from selenium import webdriver  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
+pytest.importorskip("selenium", reason="needs the test extra")
+from selenium.webdriver.common.by import By
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver"),
-]
+pytestmark = chromium.NEEDED
 
 
 @pytest.fixture
-def browser():
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+def browser(tmp_path):
+    driver = chromium.start(tmp_path / "profile")
     yield driver
     driver.quit()
 

@@ -210,9 +210,14 @@ def test_execution_rate_divides_by_arrivals_and_is_named(build):
 def test_only_the_evaluated_year_counts_in_an_annual_evaluation(build):
     row = {"measure": "资金到位率", "actual": ""}
     funds = [support.FUNDS[0], support.FUNDS[0] | {"year": "2023", "arrived": "0", "spent": "0"}]
-    assert support.evaluate(build(row, funds=funds)).score.total == 100
-    mid = build(row, funds=funds, project={"phase": "中期评价"})
-    assert support.evaluate(mid).score.total == 50
+    annual = support.evaluate(build(row, funds=funds))
+    assert annual.score.total == 100
+    last = annual.tables["funds"][-1]
+    assert (last["year"], last["source"], last["arrived"]) == ("2024", "合计", "500.00")
+    assert annual.values["funds.arrived"] == 5_000_000
+    mid = support.evaluate(build(row, funds=funds, project={"phase": "中期评价"}))
+    assert mid.score.total == 50
+    assert (mid.tables["funds"][-1]["year"], mid.tables["funds"][-1]["budget"]) == ("", "1000.00")
 
 
 def test_deductions_need_a_reason_evidence_and_a_problem(build):

@@ -4,10 +4,10 @@ from itertools import pairwise
 
 import matplotlib as mpl
 import pytest
-from conftest import make_result
 from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 from PIL import Image
+from visual_results import make_result
 
 from evalkit.core.model import Result
 from evalkit.report import figures, fonts

@@ -5,10 +5,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from conftest import ROWS, make_result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
+from visual_results import ROWS, make_result
 
 from evalkit.core.model import Input, Result
 from evalkit.report import papers

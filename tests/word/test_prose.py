@@ -2,9 +2,9 @@
 from decimal import Decimal
 
 import pytest
-from conftest import ROWS, _card, _indicator, make_result
 from hypothesis import given
 from hypothesis import strategies as st
+from word_results import ROWS, _card, _indicator, make_result
 
 from evalkit.core.model import PolicyUse
 from evalkit.report import evaluation, prose

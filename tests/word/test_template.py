@@ -2,10 +2,10 @@ import copy
 from pathlib import Path
 
 import pytest
-from conftest import BODY, ROOT, STYLE
 from docx import Document
 from docx.oxml.ns import qn
 from docx.shared import Mm, Pt
+from word_results import BODY, ROOT, STYLE
 
 from evalkit.core.problem import EvalkitError
 from evalkit.word import template
