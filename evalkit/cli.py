@@ -19,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+_STYLE = "gbt9704"  # its templates stand in templates/ itself
 template_app = typer.Typer(help="报告模板。", no_args_is_help=True)
 app.add_typer(template_app, name="template")
 
@@ -100,6 +101,63 @@ def check(projects: ListFile) -> None:
         _print(found)
     typer.echo(f"共 {len(jobs)} 个项目，{failed} 个有错误。")
     raise typer.Exit(1 if failed else 0)
+
+
+ReportFile = Annotated[Path, typer.Argument(help="评价报告.docx", show_default=False)]
+
+
+@app.command("verify")
+def verify(
+    report: ReportFile,
+    result: Annotated[
+        Path | None, typer.Option(help="评价结果；不写则用报告旁的 result.json")
+    ] = None,
+) -> None:
+    """核对报告：数字、合计、比率、等级、大写金额、单位、名称年度、空缺、签署，与评价结果逐项比对。
+
+    退出码：0 没有警示，1 有警示，2 文件无法读取。
+    """
+    from evalkit.review import verify as verifying
+
+    raise typer.Exit(verifying.cli(report, result))
+
+
+@app.command("comments")
+def comments(
+    report: ReportFile,
+    table: Annotated[Path | None, typer.Option(help="意见采纳情况表.xlsx；不写则在报告旁")] = None,
+) -> None:
+    """汇集批注和修订，连同来函、专家会意见，列成意见采纳情况表（XLSX 和 DOCX）。"""
+    from evalkit.review import opinions
+
+    opinions.cli(report, table)
+
+
+@app.command("copy")
+def copy(
+    report: ReportFile,
+    review: Annotated[bool, typer.Option("--review", help="复核版：每个得分旁批注出处")] = False,
+    final: Annotated[bool, typer.Option("--final", help="终稿：断开域，去掉批注和属性")] = False,
+    public: Annotated[bool, typer.Option("--public", help="公开版：去掉个人信息和佐证")] = False,
+    client_consent: Annotated[
+        str, typer.Option(help="委托方同意公开的文号或日期（公开版须填）")
+    ] = "",
+    finance_consent: Annotated[
+        str, typer.Option(help="同级财政部门同意公开的文号或日期（公开版须填）")
+    ] = "",
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="另存 PDF（要有 LibreOffice 或 Word）")
+    ] = False,
+) -> None:
+    """由评价报告制作复核版、终稿、公开版和 PDF，写在报告旁；原报告不动。"""
+    from evalkit.review.copies import copy_report
+
+    written = copy_report(
+        report, review=review, final=final, public=public, pdf=pdf,
+        client_consent=client_consent, finance_consent=finance_consent,
+    )  # fmt: skip
+    for path in written:
+        typer.echo(f"已写出 {path}")
 
 
 @app.command("new")
@@ -201,19 +259,42 @@ def lab(
 @template_app.command("build")
 def template_build(
     name: Annotated[str, typer.Argument(help="模板名")] = "project_evaluation",
-    style: Annotated[str, typer.Option(help="版式方案")] = "gbt9704",
+    style: Annotated[str, typer.Option(help="版式方案；其他方案写到 templates/方案名/")] = _STYLE,
     base: Annotated[bool, typer.Option("--base", help="重新生成 base.docx")] = False,
 ) -> None:
     """由 base.docx（样式、封面、声明、页眉页脚）和正文提纲生成模板。"""
     from evalkit.core.paths import asset
-    from evalkit.word import template
+    from evalkit.template import build
 
-    profile = template.load_style(asset("params", "styles", f"{style}.yaml"))
+    profile = build.load_style(asset("params", "styles", f"{style}.yaml"))
     templates = asset("templates")
-    if base:
-        template.build_base(profile, templates / "base.docx")
-    path = template.build(profile, templates / f"{name}.md", templates / f"{name}.docx")
-    typer.echo(f"已写出 {path}")
+    out = templates / ("" if style == _STYLE else style) / f"{name}.docx"
+    if base or not out.with_name("base.docx").exists():
+        build.build_base(profile, out.with_name("base.docx"), templates / "base.xml")
+    typer.echo(f"已写出 {build.build(profile, templates / f'{name}.md', out)}")
+
+
+@template_app.command("check")
+def template_check(
+    name: Annotated[str, typer.Argument(help="模板名或模板文件")] = "project_evaluation",
+    style: Annotated[str, typer.Option(help="版式方案")] = _STYLE,
+    business: Annotated[str, typer.Option(help="模板文件所属业务")] = "project_evaluation",
+) -> None:
+    """列出模板中不认识的字段、图表、样式和缺少的必需字段、标题，注明位置。
+
+    退出码：0 没有问题，1 有问题。
+    """
+    from importlib import import_module
+
+    from evalkit.template import build, check
+
+    given = Path(name)
+    path = given if given.suffix == ".docx" else build.template_for(name, style)
+    workflow = import_module(f"evalkit.workflows.{business if path == given else name}")
+    found = check.check_template(path, *workflow.sample(style))
+    _print(found)
+    typer.echo(f"{path.name}：{_count(found)}")
+    raise typer.Exit(1 if found else 0)
 
 
 def _count(found: list[Problem]) -> str:

@@ -10,6 +10,9 @@ import sys
 import openpyxl
 import pytest
 import support
+from docx import Document
+
+from evalkit.word import bind
 
 
 def evalkit(*arguments: str, cwd=support.ROOT, code: int = 0) -> str:
@@ -23,7 +26,8 @@ def evalkit(*arguments: str, cwd=support.ROOT, code: int = 0) -> str:
 def test_help_is_chinese_and_lists_the_commands():
     text = evalkit("--help")
     assert "项目清单" in text
-    assert all(name in text for name in ("batch", "run", "check", "new", "freeze", "init", "lab"))
+    names = "batch run check new freeze init lab verify comments copy template"
+    assert all(name in text for name in names.split())
 
 
 def test_check_validates_the_demo_list_without_running(tmp_path):
@@ -116,3 +120,107 @@ def test_equal_inputs_give_equal_results_in_any_folder(tmp_path):
     assert first[0] == second[0]
     assert first[1].keys() == second[1].keys()
     assert [name for name in first[1] if first[1][name] != second[1][name]] == []
+
+
+# --- a report's life after it was rendered ------------------------------------------------------
+
+
+def _run(work, stage="初稿"):
+    evalkit("run", "数据底稿.xlsx", "--out", "成果", "--stage", stage, cwd=work)
+    return next((work / "成果").rglob("评价报告.docx"))
+
+
+def _typed_over(report, path="score.total", text="60.00"):
+    """Someone types over a bound number."""
+    document = Document(str(report))
+    item = next(f for f in bind.fields(document.element.body) if f.path == path)
+    item.put(text)
+    document.save(str(report))
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("工作")
+    shutil.copytree(support.DEMO / "sanitation", folder, dirs_exist_ok=True)
+    _run(folder)
+    return folder
+
+
+@pytest.fixture
+def report(work, tmp_path):
+    shutil.copytree(work, tmp_path / "项目")
+    return next((tmp_path / "项目" / "成果").rglob("评价报告.docx"))
+
+
+def test_verify_is_silent_on_what_the_kit_wrote_and_alarmed_by_a_changed_score(report):
+    assert "没有发现问题" in evalkit("verify", report)
+    _typed_over(report)
+    said = evalkit("verify", report, code=1)
+    assert "60.00" in said
+    found = json.loads((report.parent / "checks.json").read_text(encoding="utf-8"))["problems"]
+    assert any(p["code"] == "verify.field" and "60.00" in p["what"] for p in found)
+    report.write_bytes(b"nothing")
+    assert "评价报告.docx" in evalkit("verify", report, code=2)
+
+
+def test_a_second_run_puts_a_typed_number_back_says_so_and_keeps_the_file_before(report):
+    document = Document(str(report))
+    document.add_paragraph("评价组补充说明：资料已归档。")
+    document.save(str(report))
+    _typed_over(report)
+    before = report.read_bytes()
+    evalkit("run", "数据底稿.xlsx", "--out", "成果", cwd=report.parents[2])
+    found = json.loads((report.parent / "conflicts.json").read_text(encoding="utf-8"))
+    (changed,) = found["conflicts"]
+    assert (changed["kind"], changed["path"], changed["now"]) == ("number", "score.total", "60.00")
+    document = Document(str(report))
+    assert document.paragraphs[-1].text == "评价组补充说明：资料已归档。"
+    shown = {f.text for f in bind.fields(document.element.body) if f.path == "score.total"}
+    assert shown == {changed["new"]}
+    assert before in [p.read_bytes() for p in report.parent.glob("*人工修改*.docx")]
+
+
+def test_copies_are_made_and_a_draft_is_no_final(report):
+    assert "复核版" in evalkit("copy", report, "--review")
+    assert Document(str(report.with_name("评价报告_复核版.docx"))).comments
+    assert "终稿" in evalkit("copy", report, "--final", code=2)
+    assert not report.with_name("评价报告_终稿.docx").exists()
+
+
+def test_a_final_is_handed_over_only_when_every_opinion_is_answered(work, tmp_path):
+    folder = tmp_path / "项目"
+    shutil.copytree(work, folder, ignore=shutil.ignore_patterns("成果"))
+    report = _run(folder, "终稿")
+    document = Document(str(report))
+    said = next(p for p in reversed(document.paragraphs) if p.runs and p.text)
+    document.add_comment(said.runs, "请补充依据", author="示例县财政局")
+    document.save(str(report))
+    evalkit("comments", report)
+    table = report.with_name("意见采纳情况表.xlsx")
+    refused = evalkit("copy", report, "--final", code=2)
+    assert "意见采纳情况表.xlsx" in refused
+    final = ("run", "数据底稿.xlsx", "--out", "成果", "--stage", "终稿")
+    assert "意见采纳情况表.xlsx" in evalkit(*final, cwd=folder, code=1)
+    book = openpyxl.load_workbook(table)
+    sheet = book["意见采纳情况"]
+    places = {str(c.value).rstrip("*△ "): c for row in sheet["A1:Z9"] for c in row if c.value}
+    row = next(c.row for c in sheet[places["意见"].column_letter] if c.value == "请补充依据")
+    for name, text in (("是否采纳", "采纳"), ("核实情况", "已核实"), ("修改位置", "第五节")):
+        sheet.cell(row, places[name].column, text)
+    book.save(table)
+    assert "终稿" in evalkit("copy", report, "--final")
+    final = report.with_name("评价报告_终稿.docx")
+    document = Document(str(final))
+    assert not [f for f in bind.document_fields(document) if f.path]
+    assert not bind.properties(document)
+    assert not list(document.comments)
+
+
+def test_a_sound_template_is_sound_and_a_broken_one_is_told_where(tmp_path):
+    assert "没有问题" in evalkit("template", "check")
+    document = Document(str(support.ROOT / "templates" / "project_evaluation.docx"))
+    document.add_paragraph("总分{{ score.totle }}分")
+    document.save(str(tmp_path / "本机构.docx"))
+    said = evalkit("template", "check", tmp_path / "本机构.docx", code=1)
+    assert "score.totle" in said
+    assert "score.total" in said

@@ -32,7 +32,6 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _JINJA = re.compile(r"\{[{%#].*?[}%#]\}")
 _SPLIT = re.compile(r"[、，,；;\n]")
 _NAMING = {"issues": "responsible", "evidence": "provider", "funds": "document"}
-_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -162,15 +161,15 @@ def _paragraphs(path: Path) -> list[tuple[str, bool]]:
     """Text of each paragraph of a report, and whether it stands in a table."""
     import docx
     from docx.opc.exceptions import OpcError
+    from docx.oxml.ns import qn
+
+    from evalkit.word.oxml import local_name, plain_text
 
     try:
         body = docx.Document(str(path)).element.body
     except OpcError as error:
         raise OSError(str(error)) from None
-    return [
-        ("".join(t.text or "" for t in p.iter(f"{_W}t")), p.getparent().tag == f"{_W}tc")
-        for p in body.iter(f"{_W}p")
-    ]
+    return [(plain_text(p), local_name(p.getparent()) == "tc") for p in body.iter(qn("w:p"))]
 
 
 def _normal(text: str) -> str:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import indent
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import nbformat
 from ipykernel.kernelspec import get_kernel_dict
@@ -59,7 +59,7 @@ class Run:
     stopped: bool = False
     stderr: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
     _begun: float = 0.0
-    kernel: _KernelManager | None = None
+    kernel: AsyncKernelManager | None = None
 
     def execute(self) -> None:
         """Run the notebook; afterwards `node` and `failure` say how it went."""
@@ -81,8 +81,13 @@ class Run:
     def stop(self) -> None:
         """End the kernel at once; the run then fails as stopped."""
         self.stopped = True
-        if self.kernel is not None:
-            self.kernel.kill_now()
+        provisioner: Any = getattr(self.kernel, "provisioner", None)
+        process = getattr(provisioner, "process", None)
+        with contextlib.suppress(OSError):  # it ended by itself
+            if process is not None and hasattr(os, "killpg"):
+                os.killpg(provisioner.pgid, 9)
+            elif process is not None:
+                process.kill()
 
     def seconds_left(self, cell: Any) -> float | None:
         """The time a cell may take: its own limit or what remains of the project's."""
@@ -166,20 +171,6 @@ class Run:
             self.node.cells.insert(0, note)
 
 
-class _KernelManager(AsyncKernelManager):
-    """A kernel that can be ended at once."""
-
-    def kill_now(self) -> None:
-        """Kill the kernel's process group; safe from any thread."""
-        provisioner = cast(Any, self.provisioner)
-        process = getattr(provisioner, "process", None)
-        with contextlib.suppress(OSError):  # it ended by itself
-            if process is not None and hasattr(os, "killpg"):
-                os.killpg(provisioner.pgid, 9)
-            elif process is not None:
-                process.kill()
-
-
 class _OwnInterpreter(KernelSpecManager):
     """Kernels of the interpreter that runs evalkit, whatever kernelspecs are installed."""
 
@@ -198,7 +189,7 @@ class _Engine(engines.NBClientEngine):  # type: ignore[misc]
     ) -> None:
         specs = _OwnInterpreter()
         run.node = nb_man.nb
-        run.kernel = _KernelManager(kernel_name="python3", kernel_spec_manager=specs)
+        run.kernel = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=specs)
         client = clientwrap.PapermillNotebookClient(
             nb_man,
             km=run.kernel,

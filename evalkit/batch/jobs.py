@@ -26,11 +26,8 @@ HEADERS = {title: name for name, title in REQUIRED.items()} | {name: name for na
 HEADERS |= {"编码": "code", "报告状态": "stage", "政策方案": "profile"}
 GIVEN = ("code", "name", "workbook", "out")  # set by the batch where a notebook declares them
 _BOOLS = {"是": True, "否": False, "true": True, "false": False, "1": True, "0": False}
-_NOTHING: dict[str, Any] = {}
-_KINDS: dict[str, tuple[str, Callable[[str], Any]]] = {  # what a value must be, how it is read
-    "int": ("整数", int), "float": ("数字", float), "bool": ("是或否", _BOOLS.__getitem__),
-    "other": ("可在清单中填写的值", _NOTHING.__getitem__),
-}  # fmt: skip
+_WANTED = {"int": "整数", "float": "数字", "bool": "是或否", "other": "可在清单中填写的值"}
+_READ: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "bool": _BOOLS.__getitem__}
 _LONGEST_INTEGER = 10**15  # Excel keeps 15 digits
 
 
@@ -126,7 +123,7 @@ def declared(source: str) -> dict[str, str]:
             kind = ast.unparse(node.annotation).split("|")[0].strip()
         for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
             if isinstance(target, ast.Name):
-                found[target.id] = kind if kind in ("str", *_KINDS) else "other"
+                found[target.id] = kind if kind in ("str", *_READ) else "other"
     return found
 
 
@@ -264,11 +261,10 @@ def _value(name: str, text: str, kind: str, refuse: _Refuse) -> Any:
         refuse(f"报告状态“{text}”不存在", f"请填写{'、'.join(STAGES)}之一")
     if kind == "str":
         return text
-    wanted, read = _KINDS[kind]
     try:
-        return read(unicodedata.normalize("NFKC", text).replace(",", "").lower())
+        return _READ[kind](unicodedata.normalize("NFKC", text).replace(",", "").lower())
     except (ValueError, KeyError):
-        refuse(f"参数“{name}”的值“{text}”不是{wanted}", "请改正或清空以使用默认值")
+        refuse(f"参数“{name}”的值“{text}”不是{_WANTED[kind]}", "请改正或清空以使用默认值")
 
 
 def _clashes(jobs: list[Job]) -> Iterator[tuple[Job, str, str]]:

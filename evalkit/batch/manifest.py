@@ -22,7 +22,6 @@ from evalkit.indicators.freeze import frozen_file
 
 FILE_NAME = "manifest.jsonl"
 NARRATIVE = "文字.docx"
-_SHARED = ("policy", "styles", "workbooks", "frameworks", "indicators", "services")
 _IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff"}
 
 
@@ -104,26 +103,24 @@ def shared_inputs() -> dict[str, str]:
     """Digests of what every project uses: evalkit's source and the params of the workspace."""
     package = Path(__file__).resolve().parents[1]
     params = workspace() / "params"
-    used = (path for name in _SHARED for path in (params / name).rglob("*.*"))
+    used = (path for path in params.rglob("*.*") if not path.is_relative_to(params / "demo"))
     source = (path for path in package.rglob("*.*") if path.suffix != ".pyc")  # code and texts
     return {"evalkit": _tree(package, source), "params": _tree(params, used)}
 
 
 def inputs(job: Job, shared: dict[str, str]) -> dict[str, str]:
     """Hash by name of all that one project's results depend on."""
-    folder = job.workbook.parent
+    folder, templates = job.workbook.parent, asset("templates")
     photos = (p for p in folder.rglob("*") if p.suffix.lower() in _IMAGES)
+    template = templates.rglob(f"{job.notebook.stem}.*")  # any style's, and what stands in tables
     found = {
         "workbook": sha256(job.workbook),
         "notebook": sha256(job.notebook),
         "parameters": digest({"code": job.code, "name": job.name, **job.parameters}),
         "photos": _tree(folder, photos),
+        "template": _tree(templates, template),
     }
-    perhaps = {
-        "narrative": folder / NARRATIVE,
-        "frozen": frozen_file(job.workbook),
-        "template": asset("templates", f"{job.notebook.stem}.docx"),
-    }
+    perhaps = {"narrative": folder / NARRATIVE, "frozen": frozen_file(job.workbook)}
     return found | {k: sha256(p) for k, p in perhaps.items() if p.is_file()} | shared
 
 

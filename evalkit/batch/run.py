@@ -40,21 +40,20 @@ def run_batch(
     force: bool = False,
     only: Sequence[str] | None = None,
     timeout: float | None = 600,
-    cell_timeout: float | None = None,
     reporter: Screen | None = None,
 ) -> BatchOutcome:
     """Run every project of a list; one project's failure stops nothing.
 
     Projects whose inputs, notebook, template, policy and evalkit are as at their last good run
-    are passed over unless `force`. `only` names codes. Timeouts are seconds, for a project and
-    for a cell. Writes ``summary.xlsx``, ``index.html`` and ``manifest.jsonl`` into `out`.
+    are passed over unless `force`. `only` names codes; `timeout` is in seconds, for each project.
+    Writes ``summary.xlsx``, ``index.html`` and ``manifest.jsonl`` into `out`.
 
     Raises:
         EvalkitError: the list is wrong or the output folder cannot be written; nothing ran.
     """
     listed = read_list(list_path)
     wanted = _wanted(listed, only)
-    batch = _Batch(out, force, timeout, cell_timeout, reporter)
+    batch = _Batch(out, force, timeout, reporter)
     done = batch.run(wanted, min(MOST_AT_ONCE, os.cpu_count() or 1) if jobs is None else jobs)
     outcomes = [done.get(job.code) or batch.left_out(job) for job in listed]
     findings = review(outcomes)
@@ -64,13 +63,7 @@ def run_batch(
 
 
 def run_one(
-    notebook: str,
-    workbook: Path,
-    out: Path,
-    *,
-    timeout: float | None = 600,
-    reporter: Screen | None = None,
-    **parameters: str,
+    notebook: str, workbook: Path, out: Path, *, timeout: float | None = 600, **parameters: str
 ) -> BatchOutcome:
     """Run one workbook without a list, always; code and name are those in its 项目信息.
 
@@ -88,7 +81,7 @@ def run_one(
     chosen = {key: value for key, value in parameters.items() if key in known}
     folder = safe_name(f"{code}_{name}")
     job = Job(1, code, name, book, workbook, folder, chosen, tuple(known))
-    batch = _Batch(out, True, timeout, None, reporter)
+    batch = _Batch(out, True, timeout, None)
     return batch.end(batch.run([job], 1).values())
 
 
@@ -124,16 +117,15 @@ class _Batch:
     """The runs into one output folder; `_project` and below work in the pool's threads."""
 
     def __init__(
-        self, out: Path, force: bool, timeout: float | None, cell_timeout: float | None,
-        reporter: Screen | None,
-    ) -> None:  # fmt: skip
+        self, out: Path, force: bool, timeout: float | None, reporter: Screen | None
+    ) -> None:
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             what = f"无法建立输出文件夹“{out}”（{error.strerror}）"
             raise EvalkitError([Problem(what=what, remedy="请换一个可写的位置")]) from None
-        self.out, self.begun, self.force = out.resolve(), time.monotonic(), force
-        self.timeout, self.cell_timeout = timeout, cell_timeout
+        self.out, self.begun = out.resolve(), time.monotonic()
+        self.force, self.timeout = force, timeout
         self.reporter = reporter or Screen()
         self.manifest, self.shared = record.Manifest(self.out), record.shared_inputs()
         self.running: list[Run] = []
@@ -225,8 +217,7 @@ class _Batch:
         from evalkit.batch.engine import Run  # two seconds, spared where nothing runs
 
         tell = partial(self.reporter.stage, job)
-        given = job.injected(folder)
-        run = Run(job.notebook, given, folder, self.timeout, self.cell_timeout, tell)
+        run = Run(job.notebook, job.injected(folder), folder, self.timeout, on_stage=tell)
         with self.lock:
             self.running.append(run)
             run.stopped = self.stopping

@@ -18,6 +18,8 @@ SCHEMA_VERSION = "1.0"
 Stage = Literal["初稿", "征求意见稿", "送审稿", "终稿"]
 STAGES: tuple[Stage, ...] = ("初稿", "征求意见稿", "送审稿", "终稿")
 STRICT_STAGES: tuple[Stage, ...] = ("送审稿", "终稿")
+Bound = Literal["", "≥", "≤", "=", ">", "<"]
+Precision = Literal["", "month", "year"]
 
 
 class Frozen(BaseModel):
@@ -39,8 +41,8 @@ class Datum(Frozen):
     raw: str = ""
     unit: str = ""
     formula: str = ""
-    precision: Literal["", "month", "year"] = ""  # a date known only to the month or year
-    bound: Literal["", "≥", "≤", "=", ">", "<"] = ""  # an operator written with the value
+    precision: Precision = ""  # a date known only to the month or year
+    bound: Bound = ""  # an operator written with the value
 
     @property
     def text(self) -> str:

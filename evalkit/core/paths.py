@@ -27,3 +27,10 @@ def asset(*parts: str, start: Path | None = None) -> Path:
     """A file of the working folder, or the kit's own where the folder does not have it."""
     mine = workspace(start).joinpath(*parts)
     return mine if mine.exists() else packaged().joinpath(*parts)
+
+
+def assets(*folder: str, start: Path | None = None) -> dict[str, Path]:
+    """The YAML files of a folder by name, in order; those of the working folder win."""
+    roots = (packaged(), workspace(start))
+    found = {path.stem: path for root in roots for path in root.joinpath(*folder).glob("*.yaml")}
+    return dict(sorted(found.items()))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
 
+import yaml
 from pydantic import BaseModel, ConfigDict
 
 Severity = Literal["error", "warning", "note"]
@@ -46,6 +49,30 @@ class EvalkitError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
+
+
+@cache
+def _sentences() -> dict[str, Any]:
+    return dict(yaml.safe_load(Path(__file__).with_name("sentences.yaml").read_text("utf-8")))
+
+
+def sentence(code: str, /, **facts: Any) -> Problem:
+    """The problem with this code, its sentence in sentences.yaml completed with the facts.
+
+    Facts called file, sheet, cell or indicator also say where the problem is.
+
+    >>> print(sentence("yaml.file", file="national.yaml"))
+    national.yaml：读不到这个文件——请检查它是否存在
+    """
+    row = _sentences().get(code) or _sentences()[f"{code.partition('.')[0]}.other"]
+    severity, what, remedy = (part.format(**facts) for part in row)
+    place = {name: facts[name] for name in facts.keys() & {"file", "sheet", "cell", "indicator"}}
+    return Problem(code=code, severity=severity, what=what, remedy=remedy, **place)
+
+
+def refusal(code: str, /, **facts: Any) -> EvalkitError:
+    """The error that carries only this `sentence`."""
+    return EvalkitError([sentence(code, **facts)])
 
 
 def errors(problems: Iterable[Problem]) -> list[Problem]:

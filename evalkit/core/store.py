@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from evalkit.core.problem import EvalkitError, Problem
+from evalkit.core.problem import EvalkitError, Problem, refusal
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _RESERVED = {"CON", "PRN", "AUX", "NUL"} | {f"{d}{i}" for d in ("COM", "LPT") for i in range(1, 10)}
@@ -107,3 +107,22 @@ def write_json(path: Path, value: Any) -> Path:
     """JSON as people read it: Chinese kept, two spaces, keys as given, newline at the end."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
     return write_bytes(path, (text + "\n").encode("utf-8"))
+
+
+def read_versioned(path: Path, kind: str, version: str, *, part: str = "") -> dict[str, Any]:
+    """A JSON file of the kit's own that states `schema_version`, in its `part` or at its top.
+
+    `kind` is result or freeze, as in the codes of its sentences; `version` is the one supported.
+
+    Raises:
+        EvalkitError: not such a file, or written by a newer major version.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        stated = str((data[part] if part else data)["schema_version"])
+        newer = int(stated.split(".")[0]) > int(version.split(".")[0])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise refusal(f"{kind}.file", file=path.name) from None
+    if newer:
+        raise refusal(f"{kind}.version", file=path.name, has=stated, mine=version)
+    return dict(data)

@@ -6,26 +6,31 @@ A framework is a reference, not a rule: its points and 评分标准 are defaults
 
 from __future__ import annotations
 
+from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
 
+from evalkit.core.model import Frozen
 from evalkit.core.numbers import plain
-from evalkit.core.paths import asset, packaged, workspace
-from evalkit.core.problem import EvalkitError, Problem
-from evalkit.policy.load import Strict, nearest, read_yaml
+from evalkit.core.paths import assets
+from evalkit.core.problem import refusal
+from evalkit.core.yaml_file import read_yaml
+from evalkit.policy.load import nearest
+
+FOLDER = ("params", "frameworks")
 
 
-class FrameworkElement(Strict):
+class FrameworkElement(Frozen):
     """One 评价要点; without a share all of an indicator's points weigh the same."""
 
     text: str = Field(min_length=1)
     share: Decimal | None = None  # percent
 
 
-class FrameworkIndicator(Strict):
+class FrameworkIndicator(Frozen):
     """One third-level indicator; `settings` are further columns of the 指标 sheet by field id."""
 
     code: str
@@ -47,7 +52,7 @@ class FrameworkIndicator(Strict):
     elements: tuple[FrameworkElement, ...] = ()
 
 
-class Variant(Strict):
+class Variant(Frozen):
     """One set of level-1 weights (percent) that the regulation names for a case."""
 
     case: str
@@ -55,7 +60,7 @@ class Variant(Strict):
     reference: str
 
 
-class Framework(Strict):
+class Framework(Frozen):
     """A tree of indicators; `points_source` says where default points come from."""
 
     id: str
@@ -83,12 +88,11 @@ class Framework(Strict):
         >>> {k: str(v) for k, v in load("mof_2020_10").level1_points().items()}
         {'决策': '20', '过程': '20', '产出': '30', '效益': '30'}
         """
-        sums: dict[str, Decimal] = {}
+        sums: defaultdict[str, Decimal] = defaultdict(Decimal)
         for indicator in self.indicators:
             if indicator.points is not None:
-                name = indicator.level1
-                sums[name] = sums.get(name, Decimal(0)) + indicator.points
-        return sums
+                sums[indicator.level1] += indicator.points
+        return dict(sums)
 
 
 def load(framework: str, *, start: Path | None = None) -> Framework:
@@ -100,27 +104,18 @@ def load(framework: str, *, start: Path | None = None) -> Framework:
     Raises:
         EvalkitError: no such framework, or a broken file (all its faults at once).
     """
-    known = _ids(start)
+    known = assets(*FOLDER, start=start)
     if framework not in known:
-        what = f"没有名为“{framework}”的指标体系框架"
-        problem = Problem(code="framework.id", what=what, remedy=nearest(framework, known))
-        raise EvalkitError([problem])
-    path = asset("params", "frameworks", f"{framework}.yaml", start=start)
-    found = read_yaml(path, Framework)
+        raise refusal("framework.id", name=framework, hint=nearest(framework, known))
+    found = read_yaml(known[framework], Framework)
     if found.id != framework:
-        what = f"id 应与文件名相同（{framework}）"
-        raise EvalkitError([Problem(file=path.name, code="framework.id", what=what)])
+        raise refusal("framework.identity", file=known[framework].name, name=framework)
     return found
 
 
 def titles(start: Path | None = None) -> list[tuple[str, str]]:
     """Every framework as (id, Chinese title)."""
-    return [(name, load(name, start=start).title) for name in _ids(start)]
-
-
-def _ids(start: Path | None) -> list[str]:
-    folders = [root / "params" / "frameworks" for root in (packaged(), workspace(start))]
-    return sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
+    return [(name, load(name, start=start).title) for name in assets(*FOLDER, start=start)]
 
 
 def rows(framework: Framework) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
@@ -131,25 +126,11 @@ def rows(framework: Framework) -> tuple[list[dict[str, str]], list[dict[str, str
     ('立项依据充分性', '4', 'A101')
     """
     indicators, elements = [], []
+    own = {"identifier", "formula", "reference", "settings", "elements"}  # no columns of 指标
     for one in framework.indicators:
-        text = one.explanation + (f"（{one.formula}）" if one.formula else "")
-        row = {
-            "code": one.code,
-            "level1": one.level1,
-            "level2": one.level2,
-            "level3": one.level3,
-            "explanation": text,
-            "points": _number(one.points),
-            "kind": one.kind,
-            "rule": one.rule,
-            "measure": one.measure,
-            "target": one.target,
-            "unit": one.unit,
-            "basis_kind": "机构设定",
-            "basis_document": framework.basis,
-            "standard": one.standard,
-            **one.settings,
-        }
+        row = one.model_dump(exclude=own) | {"points": _number(one.points)}
+        row["explanation"] += f"（{one.formula}）" if one.formula else ""
+        row |= {"basis_kind": "机构设定", "basis_document": framework.basis} | one.settings
         indicators.append({field: value for field, value in row.items() if value})
         for element in one.elements:
             share = _number(element.share)

@@ -1,38 +1,31 @@
 """Policy files: every value with its source and the day it takes effect.
 
 A file holds keys; a key holds dated values, after OpenFisca's parameter files. `null` ends a
-value. Floats never appear: YAML numbers are read as exact decimals.
+value.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from evalkit.core.model import PolicyUse
-from evalkit.core.numbers import plain, to_decimal
-from evalkit.core.paths import asset, packaged, workspace
-from evalkit.core.problem import EvalkitError, Problem
+from evalkit.core.model import Frozen, PolicyUse
+from evalkit.core.numbers import plain
+from evalkit.core.paths import asset, assets
+from evalkit.core.problem import EvalkitError, refusal
+from evalkit.core.yaml_file import read_yaml
 
 NATIONAL = "national"
-M = TypeVar("M", bound=BaseModel)
 
 
-class Strict(BaseModel):
-    """Base of what is read from YAML: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DatedValue(Strict):
+class DatedValue(Frozen):
     """A value, valid from `effective` until the next one; None ends it."""
 
     effective: date
@@ -41,7 +34,7 @@ class DatedValue(Strict):
     status: Literal["规定", "示例", "地方做法", "机构设定"]
 
 
-class Parameter(Strict):
+class Parameter(Frozen):
     """One key of a policy file."""
 
     title: str = Field(min_length=1)
@@ -64,7 +57,7 @@ class Parameter(Strict):
         return None if latest is None or latest.value is None else latest
 
 
-class PolicyFile(Strict):
+class PolicyFile(Frozen):
     """`national.yaml`, or a profile that extends it."""
 
     id: str
@@ -85,7 +78,7 @@ class Policy:
     title: str
     as_of: date
     national: PolicyFile
-    own: PolicyFile | None = None
+    own: PolicyFile  # what the profile sets; empty for the national one
 
     def use(self, key: str) -> PolicyUse:
         """One value with its source and, for a profile's value, what it replaced.
@@ -98,19 +91,14 @@ class Policy:
             EvalkitError: no such key, or no value in force on that day.
         """
         parameter = self.parameter(key)
-        own = self.own.values.get(key) if self.own else None
-        below = self.national.values.get(key)
-        mine = own.at(self.as_of) if own else None
-        base = below.at(self.as_of) if below else None
+        rules = [file.values.get(key) for file in (self.own, self.national)]
+        mine, base = (rule.at(self.as_of) if rule else None for rule in rules)
         found = mine or base
         if found is None:
-            days = sorted(v.effective for p in (own, below) if p for v in p.values)
-            raise _error(
-                self._file,
-                "policy.date",
-                f"“{parameter.title}”（{key}）在 {self.as_of} 没有有效的值",
-                "最近的生效或失效日期是 " + "、".join(map(str, _around(days, self.as_of))),
-            )
+            days = sorted(value.effective for rule in rules if rule for value in rule.values)
+            facts = {"title": parameter.title, "key": key, "day": self.as_of}
+            near = "、".join(map(str, _around(days, self.as_of)))
+            raise refusal("policy.date", file=f"{self.profile}.yaml", **facts, dates=near)
         replaced = f"{self.national.title}：{_show(base.value)}（{base.source}）" if base else ""
         return PolicyUse(
             key=key,
@@ -146,21 +134,15 @@ class Policy:
         Raises:
             EvalkitError: no such key.
         """
-        known = {**self.national.values, **(self.own.values if self.own else {})}
+        known = self.national.values | self.own.values
         if key not in known:
-            raise _error(
-                self._file, "policy.key", f"政策参数中没有“{key}”", nearest(key, sorted(known))
-            )
+            hint = nearest(key, sorted(known))
+            raise refusal("policy.key", file=f"{self.profile}.yaml", key=key, hint=hint)
         return known[key]
 
     def overrides(self) -> list[PolicyUse]:
         """What the profile sets on that day; `overrode` is empty where it adds a value."""
-        own = self.own.values if self.own else {}
-        return [self.use(key) for key, parameter in own.items() if parameter.at(self.as_of)]
-
-    @property
-    def _file(self) -> str:
-        return f"{self.profile}.yaml"
+        return [self.use(key) for key, rule in self.own.values.items() if rule.at(self.as_of)]
 
 
 def load(profile: str = NATIONAL, *, as_of: date, start: Path | None = None) -> Policy:
@@ -175,9 +157,9 @@ def load(profile: str = NATIONAL, *, as_of: date, start: Path | None = None) -> 
     files = {file.id: file for file in _files(start)}
     named = {name: file for file in files.values() for name in (file.title, file.id)}
     if profile not in named:
-        raise _error("", "policy.profile", f"没有“{profile}”政策方案", nearest(profile, named))
+        raise refusal("policy.profile", name=profile, hint=nearest(profile, named))
     chosen, national = named[profile], files[NATIONAL]
-    own = None if chosen is national else chosen
+    own = chosen if chosen is not national else national.model_copy(update={"values": {}})
     return Policy(chosen.id, chosen.title, as_of, national, own)
 
 
@@ -188,83 +170,13 @@ def profiles(start: Path | None = None) -> list[tuple[str, str]]:
 
 def _files(start: Path | None) -> list[PolicyFile]:
     """All policy files; a profile of the working folder wins over the kit's own."""
-    folders = [root / "params" / "policy" / "profiles" for root in (packaged(), workspace(start))]
-    paths = {path.stem: path for folder in folders for path in folder.glob("*.yaml")}
-    national = read_yaml(asset("params", "policy", f"{NATIONAL}.yaml", start=start), PolicyFile)
-    files = [national]
-    for stem in sorted(paths):
-        file = read_yaml(paths[stem], PolicyFile)
-        if (file.id, file.extends) != (stem, NATIONAL):
-            what = f"id 应与文件名相同（{stem}），extends 应为 {NATIONAL}"
-            raise _error(paths[stem].name, "policy.identity", what, "请改正后再运行")
+    files = [read_yaml(asset("params", "policy", f"{NATIONAL}.yaml", start=start), PolicyFile)]
+    for name, path in assets("params", "policy", "profiles", start=start).items():
+        file = read_yaml(path, PolicyFile)
+        if (file.id, file.extends) != (name, NATIONAL):
+            raise refusal("policy.identity", file=path.name, name=name, base=NATIONAL)
         files.append(file)
     return files
-
-
-def read_yaml(path: Path, model: type[M]) -> M:
-    """Read a YAML file of people's making into a model: exact numbers, no key twice.
-
-    Raises:
-        EvalkitError: unreadable, not YAML, a key given twice, or contents that do not fit
-            (all faults of the contents at once).
-    """
-    try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_ExactLoader)  # noqa: S506
-    except OSError:
-        raise _error(path.name, "yaml.file", "读不到这个文件", "请检查它是否存在") from None
-    except (yaml.YAMLError, ValueError) as fault:
-        mark = getattr(fault, "problem_mark", None)
-        line = f"第 {mark.line + 1} 行：" if mark else ""
-        what = f"{line}{getattr(fault, 'problem', None) or fault}"
-        raise _error(path.name, "yaml.syntax", what, "请改正后再运行") from None
-    try:
-        return model.model_validate(data)
-    except ValidationError as faults:
-        raise EvalkitError([_fault(path.name, dict(fault)) for fault in faults.errors()]) from None
-
-
-class _ExactLoader(yaml.SafeLoader):
-    """YAML as people mean it: numbers are exact decimals and a key given twice is refused."""
-
-
-def _number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Decimal:
-    return to_decimal(loader.construct_scalar(node).replace("_", ""))
-
-
-def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Hashable, Any]:
-    keys = [str(key.value) for key, _ in node.value]
-    twice = sorted({key for key in keys if keys.count(key) > 1})
-    if twice:
-        what = f"键“{'”“'.join(twice)}”重复"
-        raise yaml.constructor.ConstructorError(None, None, what, node.start_mark)
-    return loader.construct_mapping(node, deep=True)
-
-
-_ExactLoader.add_constructor("tag:yaml.org,2002:int", _number)
-_ExactLoader.add_constructor("tag:yaml.org,2002:float", _number)
-_ExactLoader.add_constructor("tag:yaml.org,2002:map", _mapping)
-
-_FAULTS = {
-    "missing": "缺少这一项",
-    "extra_forbidden": "不认识的键",
-    "string_too_short": "不能为空",
-    "literal_error": "不在允许的取值之内",
-    "date_type": "不是日期",
-    "date_from_datetime_parsing": "不是日期",
-    "decimal_parsing": "不是数字",
-}
-
-
-def _fault(file: str, fault: dict[str, Any]) -> Problem:
-    place = "→".join(str(part) for part in fault["loc"]) or "文件"
-    own = str(fault["msg"]).removeprefix("Value error, ") if fault["type"] == "value_error" else ""
-    what = own or _FAULTS.get(fault["type"], "内容不合要求")
-    code = f"yaml.{fault['type']}"
-    return Problem(file=file, code=code, what=f"{place}：{what}", remedy="请对照同类文件改正")
-
-
-def _error(file: str, code: str, what: str, remedy: str) -> EvalkitError:
-    return EvalkitError([Problem(file=file, code=code, what=what, remedy=remedy)])
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -22,9 +22,10 @@ from evalkit.core.problem import EvalkitError
 from evalkit.core.store import inside
 from evalkit.report import prose
 from evalkit.report.figures import TITLES, alt_text
+from evalkit.template.build import load_style
+from evalkit.word.bind import bound
 from evalkit.word.blocks import Block, Column, Figure, Photo, PhotoGrid, Table
 from evalkit.word.oxml import GAP
-from evalkit.word.template import load_style
 
 Rows = Sequence[Mapping[str, str]]
 
@@ -41,6 +42,7 @@ _SUBJECT = {
     "项目属性": "nature", "行业类别": "industry", "实施期限": "term", "评价方式": "mode",
     "评价期限": "phase", "评价基准日": "base_date",
 }  # fmt: skip
+REQUIRED = ("score.total", "score.grade")  # a report without them says nothing
 _UNFILLED = ("report_no", "survey_period", "survey_method", "demo")  # a report does without them
 _TEXTS = ("object", "general_target", "stage_target", "methods", "process", "organisation",
           "experience", "other")  # fmt: skip
@@ -69,18 +71,23 @@ def report_context(
     issues = result.tables.get("issues", [])
     differing = [prose.bare(r["place"]) for r in result.tables.get("visits", [])
                  if r["difference"].strip("。 ") not in ("", "无", "一致", "无差异")]  # fmt: skip
+    header = "　".join(filter(None, (result.name + kind + stage, mark)))
     context = {
         "document": {
             "title": result.name + kind,
             "date": _date(result.subject.get("report_date", "")),
             "headings": profile.get("outline", {}).get(result.workflow, []),
+            "author": result.subject.get("agency", ""),
+            "subject": f"{result.name}（{result.code}）",
+            "stage": result.stage,
         },
+        "bound": {**printed(result), "document.header": header},
+        "header": bound("document.header", header),
         "cover": {"project": result.name, "kind": kind, "stage": stage, "mark": mark,
                   "number": number and f"报告编号：{number}"},
-        "header": "　".join(filter(None, (result.name + kind + stage, mark))),
         "subject": {k: v if k in _UNFILLED else v or GAP for k, v in result.subject.items()},
         "texts": texts,
-        **_figures(result),
+        **_spaces(result),
         "samples": result.tables.get("samples", []),
         "visits": {"count": len(result.tables.get("visits", [])),
                    "differing": len(differing), "places": "、".join(differing)},
@@ -93,6 +100,29 @@ def report_context(
         **_scores(result.score, issues),
     }  # fmt: skip
     return context, blocks
+
+
+def printed(result: Result) -> dict[str, str]:
+    """Every figure a report may bind, as printed, by its path in result.json.
+
+    List items are named by their code: ``score.indicators.c201.score``.
+    """
+    found = {f"{space}.{k}": text for space, mine in _figures(result).items()
+             for k, text in mine.items() if k != "change"}  # fmt: skip
+    if result.score:
+        card = result.score
+        items: list[Any] = [card, *card.level1(), *card.indicators]
+        found |= {path: text for item in items for path, text in prose.figures(item).items()}
+    return {path: text for path, text in found.items() if text != GAP}
+
+
+def _spaces(result: Result) -> dict[str, dict[str, str]]:
+    """The figures of `_figures` as a template sees them: bound to their paths."""
+    known = printed(result)
+    return {
+        space: {k: bound(f"{space}.{k}", t) if f"{space}.{k}" in known else t for k, t in m.items()}
+        for space, m in _figures(result).items()
+    }
 
 
 def _date(text: str) -> date | None:
@@ -168,16 +198,15 @@ def _scores(card: Scorecard | None, issues: Rows) -> dict[str, Any]:
         return {"score": dict.fromkeys(names, GAP), "parts": []}
     gaps = [i.level3 for i in card.indicators if i.gap]
     score = {
-        "total": prose.figure(card.total), "rate": prose.figure(card.rate, "%"),
-        "grade": card.grade or GAP, "grade_note": prose.sentence(card.grade_note),
-        "points": plain(card.points), "low": fixed(card.low), "high": fixed(card.high),
+        **prose.shown(card), "grade_note": prose.sentence(card.grade_note),
         "gaps": f"{len(gaps)}项指标（{prose.listed(gaps)}）" if card.total is None else "",
         "comparison": prose.comparison(card), "adjustments": prose.adjustments(card),
     }  # fmt: skip
     tree: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for place, i in enumerate(card.indicators):
         text = prose.indicator_paragraphs(i, place, issues)
-        item = {"title": f"{i.level3}（{plain(i.points)}分）", "paragraphs": text}
+        title = f"{i.level3}（{prose.shown(i)['points']}分）"
+        item = {"key": i.code, "title": title, "paragraphs": text}
         tree.setdefault(i.level1, {}).setdefault(i.level2, []).append(item)
     parts = []
     for group in card.level1():
@@ -203,9 +232,11 @@ def _blocks(
         for row in result.tables.get("adjustments", [])
     ]
     notes = {"funds": _funds_note(rows.get("funds", []))}
-    rows["funds"] = [
-        {**row, **{k: row[k] or GAP for k in _MONEY[1:]}} for row in rows.get("funds", [])
-    ]
+    funds = [{**row, **{k: row[k] or GAP for k in _MONEY[1:]}} for row in rows.get("funds", [])]
+    whole = _spaces(result)["funds"]
+    for row in funds[-1:]:  # the total is what the text says
+        row.update({k: whole[k] for k in _MONEY if row.get(k)})
+    rows["funds"] = funds
     specs = yaml.safe_load(
         asset("templates", f"{result.workflow}.yaml").read_text(encoding="utf-8")
     )
@@ -214,9 +245,10 @@ def _blocks(
         mine = rows.get(spec["source"], [])
         columns = [Column(c[0], c[2], *c[3:]) for c in spec["columns"]]
         body = [[row.get(c[1], "") for c in spec["columns"]] for row in mine]
+        keys = [row.get(spec["key"], "") for row in mine] if "key" in spec else []
         total = bool(mine) and "合计" in mine[-1].values()
         table = Table(spec["caption"], columns, body, spec.get("unit", ""),
-                      notes.get(spec["source"], ""), spec.get("merge", 0), total)  # fmt: skip
+                      notes.get(spec["source"], ""), spec.get("merge", 0), total, keys)  # fmt: skip
         blocks[name] = table if mine else None
     for name, title in TITLES.items():
         path = figures.get(name)
@@ -241,26 +273,25 @@ def _funds_note(rows: Rows) -> str:
 
 
 def _group_rows(card: Scorecard) -> Rows:
-    rows = [{"level1": g.level1, "points": plain(g.points), "score": prose.figure(g.score),
-             "rate": prose.figure(g.rate, "%")} for g in card.level1()]  # fmt: skip
-    total = fixed(card.total) if card.total is not None else f"暂计{_range(card)}"
-    return [*rows, {"level1": "合计", "points": plain(card.points), "score": total,
-                    "rate": prose.figure(card.rate, "%")}]  # fmt: skip
+    whole = prose.shown(card)
+    whole["score"] = whole["total"] if card.total is not None else f"暂计{_range(card)}"
+    return [*({"level1": g.level1, **prose.shown(g)} for g in card.level1()),
+            {"level1": "合计", **whole}]  # fmt: skip
 
 
 def _range(card: Scorecard) -> str:
-    return f"{fixed(card.low)}～{fixed(card.high)}"
+    return "{low}～{high}".format(**prose.shown(card))
 
 
 def _score_rows(card: Scorecard) -> Rows:
-    rows = [{"level1": i.level1, "level2": i.level2, "level3": i.level3, "points": plain(i.points),
+    rows = [{"code": i.code, "level1": i.level1, "level2": i.level2, "level3": i.level3,
              "standard": prose.bare(i.standard) or GAP, "situation": prose.situation(i),
-             "score": prose.figure(i.score), "reason": prose.loss_reason(i)}
+             "reason": prose.loss_reason(i), **prose.shown(i)}
             for i in card.indicators]  # fmt: skip
-    known = card.total is not None
-    return [*rows, {"level1": "合计", "points": plain(card.points),
+    known, whole = card.total is not None, prose.shown(card)
+    return [*rows, {"level1": "合计", "points": whole["points"],
                     "situation": "" if known else f"总分暂计{_range(card)}分",
-                    "score": prose.figure(card.total) if known else "暂计"}]  # fmt: skip
+                    "score": whole["total"] if known else "暂计"}]  # fmt: skip
 
 
 def _photos(rows: Rows, folder: Path) -> PhotoGrid | None:

@@ -19,47 +19,29 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import yaml
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from evalkit.core.model import IndicatorScore, Result
 from evalkit.core.numbers import fixed, plain, wan
+from evalkit.core.paths import asset
 from evalkit.core.store import write_bytes
 from evalkit.report.fonts import use_chinese_font
 
-TITLES = {
-    "score_rates": "一级、二级指标得分率",
-    "points_lost": "三级指标扣分情况",
-    "funds_flow": "资金安排与使用情况",
-    "satisfaction": "满意度调查结果分布",
-}
+_DATA = yaml.safe_load(asset("params", "figures.yaml").read_text(encoding="utf-8"))
+TITLES: dict[str, str] = _DATA["titles"]
 """Caption of each figure, by the name of its function; also its file name."""
+FUNDS: dict[str, str] = _DATA["funds"]
+ANSWERS: dict[str, tuple[str, str, str]] = _DATA["answers"]
+"""Answer → fill, hatch, colour of the figure printed on it."""
+INK, GREY, DARK, MID, PALE, LIGHT = (
+    _DATA["colours"][name] for name in ("ink", "grey", "dark", "mid", "pale", "light")
+)
 
 GAP = "待补充"
 WIDTH, TALLEST = 6.14, 8.4  # inches: the type area of A4, and what leaves room for a caption
 DPI = 300
-INK, GREY = "#262626", "#A6A6A6"
-DARK, MID, PALE = "#1F4E79", "#7FA6CC", "#E4ECF4"
-
-FUNDS = {
-    "funds.initial": "年初预算", "funds.budget": "全年预算",
-    "funds.arrived": "到位资金", "funds.spent": "实际支出",
-}  # fmt: skip
-_STEPS = ((1.5, "到位率", "funds.arrival_rate"), (2.5, "执行率", "funds.execution_rate"))
-ANSWERS = {  # answer → fill, hatch, colour of the figure printed on it
-    "非常满意": (DARK, "", "white"),
-    "满意": ("#5F8FBF", "", "white"),
-    "一般": ("#B9CFE5", "", INK),
-    "不满意": ("#EEF3F8", "////", INK),
-    "非常不满意": ("white", "xxxx", INK),
-    "不了解": ("white", "", INK),
-}
-_STYLE: dict[Any, Any] = {
-    "font.size": 9, "text.color": INK, "axes.unicode_minus": False, "axes.edgecolor": GREY,
-    "axes.spines.top": False, "axes.spines.right": False, "xtick.bottom": False,
-    "ytick.left": False, "xtick.labelcolor": INK, "ytick.labelcolor": INK,
-    "hatch.linewidth": 0.5, "patch.linewidth": 0.6, "legend.frameon": False,
-}  # fmt: skip
 _LOCK = threading.RLock()  # rcParams are global to the process
 
 
@@ -68,7 +50,7 @@ def _house_style() -> Iterator[None]:
     """Matplotlib's defaults plus the house style, whatever the caller's rcParams are."""
     with _LOCK, mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
+        mpl.rcParams.update(_DATA["style"])
         yield
 
 
@@ -178,11 +160,11 @@ def funds_flow(result: Result, font: str = "") -> Figure:
             if amount is None:
                 axes.text(x, highest * 0.03, GAP, ha="center", va="bottom")
                 continue
-            fill = (PALE, "#B9CFE5", MID, DARK)[x]
+            fill = (LIGHT, PALE, MID, DARK)[x]
             axes.bar(x, float(amount), 0.5, color=fill, edgecolor=DARK)
             axes.text(x, float(amount) + highest * 0.02, wan(amount), ha="center", va="bottom")
         arrow = {"arrowstyle": "->", "color": INK, "lw": 0.8}
-        for middle, name, key in _STEPS:
+        for middle, name, key in _DATA["steps"]:
             if key in values:
                 ends = (middle + 0.22, highest * 1.2), (middle - 0.22, highest * 1.2)
                 axes.annotate("", *ends, arrowprops=arrow)

@@ -10,14 +10,11 @@ import pandas as pd
 from evalkit.core.model import IndicatorScore, Result, Trace
 from evalkit.core.numbers import fixed, plain, wan
 from evalkit.core.problem import SEVERITY_NAMES, Problem
-from evalkit.report.papers import POLICIES, policy_rows
+from evalkit.report.papers import policy_rows
+from evalkit.report.prose import figure
 
 # Formulas and cells are there to be read, not to be cut.
 pd.set_option("display.max_colwidth", None, "display.max_rows", None)
-
-
-def _score(value: Decimal | None) -> str:
-    return "待补充" if value is None else fixed(value)
 
 
 def _rate(value: Decimal | None) -> str:
@@ -61,7 +58,7 @@ def subject(result: Result) -> pd.DataFrame:
 def scores(result: Result) -> pd.DataFrame:
     """One row an indicator: points, score, rate, rule, target and actual."""
     rows = [
-        (i.code, i.level1, i.level2, i.level3, plain(i.points), _score(i.score), _rate(i.rate),
+        (i.code, i.level1, i.level2, i.level3, plain(i.points), figure(i.score), _rate(i.rate),
          i.trace.rule_name, i.target, i.actual)
         for i in _indicators(result)
     ]  # fmt: skip
@@ -73,7 +70,7 @@ def groups(result: Result) -> pd.DataFrame:
     """Level-1 subtotals and the total; with gaps the total is 暂计 with its range."""
     rows = []
     if card := result.score:
-        rows = [(g.level1, plain(g.points), _score(g.score), _rate(g.rate)) for g in card.level1()]
+        rows = [(g.level1, plain(g.points), figure(g.score), _rate(g.rate)) for g in card.level1()]
         total = f"暂计 {fixed(card.low)}～{fixed(card.high)}"
         total = total if card.total is None else fixed(card.total)
         rows.append(("合计", plain(card.points), total, _rate(card.rate)))
@@ -89,7 +86,7 @@ def _inputs(trace: Trace) -> str:
 def traces(result: Result) -> pd.DataFrame:
     """How each score came about: formula, inputs with their cells, basis."""
     rows = [
-        (i.level3, i.trace.formula, _score(i.trace.computed), _score(i.score), _inputs(i.trace),
+        (i.level3, i.trace.formula, figure(i.trace.computed), figure(i.score), _inputs(i.trace),
          str(i.trace.basis))
         for i in _indicators(result)
     ]  # fmt: skip
@@ -98,7 +95,9 @@ def traces(result: Result) -> pd.DataFrame:
 
 def policies(result: Result) -> pd.DataFrame:
     """Every policy value used: value, source, date, profile, what it overrode, by whom used."""
-    return _frame(" ".join(POLICIES), (list(map(str, row)) for row in policy_rows(result.score)))
+    fields = ["title", "value", "source", "effective", "profile", "overrode", "users"]
+    rows = [[row[field] for field in fields] for row in policy_rows(result.score)]
+    return _frame("名称 取值 文号与条款 生效日期 配置 覆盖了什么 用于", rows)
 
 
 def issues(result: Result) -> pd.DataFrame:

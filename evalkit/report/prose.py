@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from evalkit.core.model import GroupScore, IndicatorScore, Scorecard
 from evalkit.core.numbers import chinese, fixed, plain
+from evalkit.word.bind import bound, slug
 from evalkit.word.oxml import GAP
 
 Row = Mapping[str, str]
@@ -22,6 +23,10 @@ _SPACE = re.compile(r"(?<=[一-鿿]) +(?=[^一-鿿\s])|(?<=[^一-鿿\s]) +(?=[�
 _HALF_WIDTH = re.compile(r"(?<=[一-鿿])[,;:?!](?=[一-鿿])")
 _FULL_WIDTH = str.maketrans(",;:?!", "，；：？！")
 _CELLS = re.compile(r"（[^（）]*![A-Z]+\d[^（）]*）")  # where a gap is: for the working papers
+
+# Level-1 names in the paths of result.json; others are spelt by `slug`.
+_GROUPS = {"决策": "decision", "过程": "process", "产出": "output", "效益": "outcome",
+           "成本": "cost", "满意度": "satisfaction", "预算执行": "execution"}  # fmt: skip
 
 _AIM = (
     "本指标考察{aim}，分值{points}分。",
@@ -95,6 +100,28 @@ def figure(value: Decimal | None, sign: str = "") -> str:
     return GAP if value is None else fixed(value) + sign
 
 
+def figures(item: IndicatorScore | GroupScore | Scorecard) -> dict[str, str]:
+    """The figures of an indicator, group or scorecard as printed, by path in result.json."""
+    found = {"score": "", "points": plain(item.points), "rate": figure(item.rate, "%")}
+    if isinstance(item, Scorecard):
+        found |= {"total": figure(item.total), "grade": item.grade or GAP}
+        found |= {"low": fixed(item.low), "high": fixed(item.high)}
+        place = "score"
+    elif isinstance(item, GroupScore):
+        place = f"score.groups.{_GROUPS.get(item.level1) or slug(item.level1)}"
+        found["score"] = figure(item.score)
+    else:
+        place = f"score.indicators.{slug(item.code)}"
+        found |= {"score": figure(item.score), "lost": figure(item.lost)}
+    return {f"{place}.{name}": text for name, text in found.items() if text}
+
+
+def shown(item: IndicatorScore | GroupScore | Scorecard) -> dict[str, str]:
+    """The same figures by their last name, bound to their paths; 待补充 is not bound."""
+    return {path.rpartition(".")[2]: text if text == GAP else bound(path, text)
+            for path, text in figures(item).items()}  # fmt: skip
+
+
 def situation(indicator: IndicatorScore) -> str:
     """评价情况: what was found, for a table cell."""
     if indicator.gap:
@@ -117,7 +144,7 @@ def loss_reason(indicator: IndicatorScore) -> str:
 
 def indicator_paragraphs(indicator: IndicatorScore, place: int, issues: Sequence[Row]) -> list[str]:
     """The analysis of one indicator: what was measured, then what it is worth and why."""
-    points, aim = plain(indicator.points), bare(indicator.explanation)
+    points, aim = shown(indicator)["points"], bare(indicator.explanation)
     first = _AIM[place % 3].format(aim=aim, points=points) if aim else f"本指标分值{points}分。"
     marks = evidence_mark("、".join(indicator.evidence))
     if indicator.gap:
@@ -177,15 +204,15 @@ def _difference(target: str, actual: str) -> str:
 
 def _award(indicator: IndicatorScore, place: int, issues: Sequence[Row]) -> str:
     change, standard = indicator.adjustment, bare(indicator.standard) or GAP
-    score, rate = figure(indicator.score), figure(indicator.rate, "%")
-    text = _AWARD[place % 3].format(standard=standard, score=score, rate=rate)
+    mine = shown(indicator)
+    text = _AWARD[place % 3].format(standard=standard, score=mine["score"], rate=mine["rate"])
     if indicator.vetoed:
         text += "发生评分标准规定的否决事项，该指标不得分。"
     if indicator.lost:
         reason = bare(indicator.reason or (change.reason if change else GAP))
         related = [r["no"] for r in issues if indicator.code in re.split(r"\W", r["indicators"])]
         reason += f"（见问题{'、'.join(related)}）" if related else ""
-        text += _LOSS[place % 3].format(lost=fixed(indicator.lost), reason=reason)
+        text += _LOSS[place % 3].format(lost=mine["lost"], reason=reason)
     if change:
         old, new = fixed(change.computed), fixed(change.adjusted)
         text += f"该指标计算得分为{old}分，经{change.approver or GAP}批准调整为{new}分，"
@@ -195,28 +222,31 @@ def _award(indicator: IndicatorScore, place: int, issues: Sequence[Row]) -> str:
 
 def group_paragraph(group: GroupScore, indicators: Sequence[IndicatorScore]) -> str:
     """One level-1 group: its points, score, and where marks were lost."""
-    name, points = group.level1, plain(group.points)
+    name, mine = group.level1, shown(group)
+    points = mine["points"]
     if group.score is None:
         gaps = listed(i.level3 for i in indicators if i.gap)
         return f"{name}类指标分值{points}分，其中{gaps}{GAP}，小计{GAP}。"
-    text = f"{name}类指标共{len(indicators)}项，分值{points}分，得{fixed(group.score)}分，"
-    text += f"得分率{figure(group.rate, '%')}。"
-    lost = sorted(((i.lost, i.level3) for i in indicators if i.lost), key=lambda pair: -pair[0])
+    text = f"{name}类指标共{len(indicators)}项，分值{points}分，得{mine['score']}分，"
+    text += f"得分率{mine['rate']}。"
+    lost = sorted((i for i in indicators if i.lost), key=lambda i: -(i.lost or 0))
     if not lost:
         return f"{text}各项指标均得满分。"
     full = len(indicators) - len(lost)
     text += f"其中{full}项得满分，" if full else ""
-    return f"{text}扣分指标为{listed(f'{name}（扣{fixed(points)}分）' for points, name in lost)}。"
+    named = listed(f"{i.level3}（扣{shown(i)['lost']}分）" for i in lost)
+    return f"{text}扣分指标为{named}。"
 
 
 def comparison(card: Scorecard) -> str:
     """Which level-1 group did best and which worst."""
-    known = [(g.rate, g.level1) for g in card.level1() if g.rate is not None]
+    known = [g for g in card.level1() if g.rate is not None]
     if len(known) < 2:
         return ""
-    text = "从一级指标看，得分率分别为：" + "，".join(f"{name}{fixed(r)}%" for r, name in known)
-    best, worst = (choose(known, key=lambda pair: pair[0]) for choose in (max, min))
-    return text + (f"；{best[1]}最高，{worst[1]}最低。" if best[0] != worst[0] else "。")
+    rates = "，".join(f"{g.level1}{shown(g)['rate']}" for g in known)
+    best, worst = (choose(known, key=lambda g: g.rate or Decimal(0)) for choose in (max, min))
+    ends = f"；{best.level1}最高，{worst.level1}最低" if best.rate != worst.rate else ""
+    return f"从一级指标看，得分率分别为：{rates}{ends}。"
 
 
 def adjustments(card: Scorecard) -> str:

@@ -7,13 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 from evalkit.core.expr import Term
-from evalkit.core.measure import direct, input_of, setting
+from evalkit.core.measure import Measure, direct, input_of, setting
 from evalkit.core.model import Element, Input, PolicyUse
 from evalkit.core.numbers import plain
 from evalkit.policy import Policy
 from evalkit.scoring import rules
-from evalkit.scoring.indicator import Indicator
+from evalkit.scoring.indicator import Indicator, texts
 from evalkit.scoring.rules import RuleError
+from evalkit.scoring.texts import LABELS, TEXTS
 
 
 class Gap(Exception):
@@ -33,28 +34,28 @@ class Applied:
     elements: list[Element] = field(default_factory=list)
     term: Term = field(default_factory=lambda: Term.of(0))
 
-    def number(self, name: str, label: str) -> Decimal:
+    def number(self, name: str) -> Decimal:
         """A number of the indicator's row that must be there."""
         datum = self.indicator.row[name]
+        label = LABELS.get(f"{self.indicator.rule}.{name}") or LABELS[name]
         if datum.number is None:
             raise Gap(f"{label}待补充")
         self.inputs.append(input_of(label, datum))
         return datum.number
 
-    def optional(self, name: str, label: str) -> Decimal | None:
+    def optional(self, name: str) -> Decimal | None:
         """A number that may be absent."""
-        filled = self.indicator.row[name].value is not None
-        return self.number(name, label) if filled else None
+        return None if self.indicator.row[name].value is None else self.number(name)
 
-    def choice(self, name: str, label: str) -> str:
+    def choice(self, name: str) -> str:
         """A choice or a limit that need not move the score."""
         datum = self.indicator.row[name]
-        self.choices += setting(label, datum)
+        self.choices += setting(LABELS[name], datum)
         return datum.text
 
     def cap(self) -> Decimal | None:
         """扣分封顶, which moves the score only where it binds."""
-        self.choice("cap", "扣分封顶")
+        self.choice("cap")
         return self.indicator.row["cap"].number
 
     def used(self, key: str) -> Any:
@@ -62,27 +63,28 @@ class Applied:
         self.policies.append(self.policy.use(key))
         return self.policies[-1].value
 
-    def actual(self) -> Term:
-        """The measurement as a number, in the target's unit."""
-        measure, target = self.indicator.measure, self.indicator.row["target"]
-        if measure.gap:
-            raise Gap(measure.gap)
-        if measure.term is None or measure.day is not None:
-            raise RuleError(f"实际完成值“{measure.shown}”不是数值——请填写数值或改用定性的计分规则")
-        unit = target.unit or self.indicator.text("unit")
-        if target.number is not None and unit and measure.unit and unit != measure.unit:
-            raise RuleError(
-                f"目标值的单位“{unit}”与实际完成值的单位“{measure.unit}”不一致——请统一单位"
-            )
-        self.inputs += measure.inputs
-        return measure.term
-
-    def answer(self) -> bool:
-        """The measurement as 是 or 否; a count is 是 from one up."""
+    def measured(self) -> Measure:
+        """The measurement, which must be there."""
         measure = self.indicator.measure
         if measure.gap:
             raise Gap(measure.gap)
         self.inputs += measure.inputs
+        return measure
+
+    def actual(self) -> Term:
+        """The measurement as a number, in the target's unit."""
+        measure, target = self.measured(), self.indicator.row["target"]
+        if measure.term is None or measure.day is not None:
+            raise RuleError(f"实际完成值“{measure.shown}”不是数值——请填写数值或改用定性的计分规则")
+        unit = target.unit or self.indicator.text("unit")
+        if target.number is not None and unit and measure.unit and unit != measure.unit:
+            units = f"目标值的单位“{unit}”与实际完成值的单位“{measure.unit}”"
+            raise RuleError(f"{units}不一致——请统一单位")
+        return measure.term
+
+    def answer(self) -> bool:
+        """The measurement as 是 or 否; a count is 是 from one up."""
+        measure = self.measured()
         if measure.term is not None and measure.day is None:
             return measure.term > 0
         if measure.answer not in {"是", "否"}:
@@ -100,16 +102,16 @@ def apply_rule(indicator: Indicator, policy: Policy) -> Applied:
     if indicator.duplicate:
         raise RuleError(f"指标编号“{indicator.code}”重复——请为每个指标编一个不同的编号")
     applied = Applied(indicator, policy)
-    points = applied.number("points", "分值")
+    points = applied.number("points")
     if points <= 0:
         raise RuleError(f"分值 {plain(points)} 须大于 0——请改正分值")
     if indicator.rule == "experts":  # experts give marks, not shares of the points
         applied.inputs.clear()
-        applied.choice("points", "分值")
-    applied.choice("rule", "计分规则")
+        applied.choice("points")
+    applied.choice("rule")
     if indicator.text("measure") == "问卷满意度":
         applied.used("survey_mappings")
-    applied.choice("measure", "取数方式")
+    applied.choice("measure")
     applied.term = _term(applied, points)
     applied.inputs += applied.choices
     return applied
@@ -117,71 +119,49 @@ def apply_rule(indicator: Indicator, policy: Policy) -> Applied:
 
 def _term(given: Applied, points: Decimal) -> Term:
     """The unrounded score."""
-    match given.indicator.rule:
-        case "proportional" | "satisfaction":
-            actual, target = given.actual(), given.number("target", "目标值")
-            return _moderated(given, rules.proportional(points, actual, target), actual, target)
-        case "ratio_floor":
-            actual, target = given.actual(), given.number("target", "目标值")
-            typed = given.optional("floor", "起算完成率")
-            floor = given.used("ratio_floor") if typed is None else typed
-            score = rules.ratio_floor(points, actual, target, floor)
-            return _moderated(given, score, actual, target)
+    rule = given.indicator.rule
+    if rule in TEXTS["plain_rules"]:
+        actual, numbers = given.actual(), map(given.number, TEXTS["plain_rules"][rule])
+        score: Term = getattr(rules, rule)(points, actual, *numbers)
+        return score
+    match rule:
+        case "proportional" | "satisfaction" | "ratio_floor":
+            return _proportional(given, points)
         case "bands":
             return _bands(given, points)
-        case "linear":
-            actual = given.actual()
-            full, zero = given.number("full_at", "满分值"), given.number("zero_at", "零分值")
-            return rules.linear(points, actual, full, zero)
-        case "within":
-            actual = given.actual()
-            lower, upper = given.number("lower", "区间下限"), given.number("upper", "区间上限")
-            return rules.within(points, actual, lower, upper)
-        case "exact":
-            return rules.exact(points, given.actual(), given.number("target", "目标值"))
         case "on_time":
             return _on_time(given, points)
-        case "lower_deduct":
-            return rules.lower_deduct(points, given.actual(), given.number("target", "目标值"))
-        case "lower_ratio":
-            return rules.lower_ratio(points, given.actual(), given.number("target", "目标值"))
         case "yes_no":
-            return rules.yes_no(points, given.answer(), given.optional("per_unit", "未达标扣分"))
+            return rules.yes_no(points, given.answer(), given.optional("per_unit"))
         case "elements":
             return _elements(given, points)
         case "tiers":
             return _tiers(given, points)
         case "deduct":
-            actual, each = given.actual(), given.number("per_unit", "每单位扣分")
+            actual, each = given.actual(), given.number("per_unit")
             return rules.deduct(points, actual, each, cap=given.cap())
         case "step_deduct":
-            actual, target = given.actual(), given.number("target", "目标值")
-            each, step = given.number("per_unit", "每单位扣分"), given.optional("step", "扣分步长")
-            return rules.step_deduct(
-                points,
-                actual,
-                target,
-                each,
-                step=1 if step is None else step,
-                lower_is_better=given.choice("direction", "方向") == "越低越好",
-                rounding=given.choice("rounding", "不足一步") or "按比例",
-                cap=given.cap(),
-            )
+            return _step_deduct(given, points)
         case "experts":
             return _experts(given, points)
         case "veto":
             return rules.veto(points, given.answer())
-    raise RuleError(
-        f"计分规则“{given.indicator.text('rule') or '（空）'}”无法识别——请从下拉框中选择"
-    )
+    shown = given.indicator.text("rule") or "（空）"
+    raise RuleError(f"计分规则“{shown}”无法识别——请从下拉框中选择")
 
 
-def _moderated(given: Applied, score: Term, actual: Term, target: Decimal) -> Term:
+def _proportional(given: Applied, points: Decimal) -> Term:
     """Over-achievement costs marks only where the workbook says that the target was too low."""
-    if given.choice("target_low", "目标偏低") != "是":
+    actual, target = given.actual(), given.number("target")
+    if given.indicator.rule == "ratio_floor":
+        typed = given.optional("floor")
+        floor = given.used("ratio_floor") if typed is None else typed
+        score = rules.ratio_floor(points, actual, target, floor)
+    else:
+        score = rules.proportional(points, actual, target)
+    if given.choice("target_low") != "是":
         return score
     figures = given.used("over_achievement")
-    points = given.indicator.row["points"].number or 0
     limits = (figures["tolerance"], figures["slope"], figures["cap"])
     return rules.overachieved(points, score, actual, target, *limits)
 
@@ -195,22 +175,33 @@ def _bands(given: Applied, points: Decimal) -> Term:
         given.inputs += [input_of("界限", band["limit"]), input_of("得分比例", band["rate"])]
         limits.append(limit)
         rates.append(rate)
-    lower = given.choice("direction", "方向") == "越低越好"
+    lower = given.choice("direction") == "越低越好"
     return rules.bands(points, actual, limits=limits, rates=rates, lower_is_better=lower)
 
 
 def _on_time(given: Applied, points: Decimal) -> Term:
-    done, due = given.indicator.measure, direct(given.indicator.row["target"], "目标日期")
-    each = given.number("per_unit", "每单位扣分")
-    if done.gap or due.gap:
-        raise Gap(done.gap or due.gap)
+    each, done = given.number("per_unit"), given.measured()
+    due = direct(given.indicator.row["target"], "目标日期")
+    if due.gap:
+        raise Gap(due.gap)
     if done.day is None or due.day is None:
         raise RuleError("“按期完成”的目标值和实际完成值须为日期——请写成 2024-06-30")
-    by = given.choice("step", "扣分步长") or "日"
+    by = given.choice("step") or "日"
     if by == "日" and done.day > due.day and (done.month_only or due.month_only):
         raise RuleError("日期只写到月份，不能按日扣分——请写明日期，或把扣分步长改为“月”")
-    given.inputs += [*done.inputs, *due.inputs]
+    given.inputs += due.inputs
     return rules.on_time(points, done.day, due.day, each, by=by, cap=given.cap())
+
+
+def _step_deduct(given: Applied, points: Decimal) -> Term:
+    actual, target = given.actual(), given.number("target")
+    each, step = given.number("per_unit"), given.optional("step")
+    step = Decimal(1) if step is None else step
+    lower = given.choice("direction") == "越低越好"
+    part, cap = given.choice("rounding") or "按比例", given.cap()
+    return rules.step_deduct(
+        points, actual, target, each, step=step, lower_is_better=lower, rounding=part, cap=cap
+    )
 
 
 def _elements(given: Applied, points: Decimal) -> Term:
@@ -230,12 +221,10 @@ def _elements(given: Applied, points: Decimal) -> Term:
         given.inputs += [input_of("占比", row["share"])] if shares else []
         given.elements.append(
             Element(
-                text=row["text"].text,
                 share=share,
                 met=None if met is None else met / 100,
-                finding=row["finding"].text,
-                evidence=row["evidence"].text,
                 cell=row["met"].cell,
+                **texts(row, "text", "finding", "evidence"),
             )
         )
     degrees = [e.met for e in given.elements if e.met is not None]
@@ -246,13 +235,13 @@ def _elements(given: Applied, points: Decimal) -> Term:
 
 def _tiers(given: Applied, points: Decimal) -> Term:
     """Tiers and their bounds: 财预〔2020〕10号 art. 16, with a named tier and a percentage."""
-    name = given.choice("tier", "定性档次")
+    name = given.choice("tier")
     if not name:
         raise Gap("定性档次待补充")
     tiers = {str(tier["tier"]): tier for tier in given.used("tiers")}
     low, high = tiers[name]["from"], tiers[name]["to"]
     top = high == max(tier["to"] for tier in tiers.values())
-    return rules.tiers(points, given.number("tier_rate", "得分比例"), low=low, high=high, top=top)
+    return rules.tiers(points, given.number("tier_rate"), low=low, high=high, top=top)
 
 
 def _experts(given: Applied, points: Decimal) -> Term:

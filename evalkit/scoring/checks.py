@@ -6,15 +6,18 @@ Drafts (初稿, 征求意见稿) run with everything shown; 送审稿 and 终稿
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from evalkit.core.model import STRICT_STAGES, Datum, Row, Scorecard, Source, Stage, problem_at
+from evalkit.core.model import STRICT_STAGES, Datum, Row, Scorecard, Source, Stage
 from evalkit.core.numbers import plain
-from evalkit.core.problem import Problem, Severity
+from evalkit.core.problem import Problem
 from evalkit.policy import Policy
 from evalkit.scoring.indicator import Indicator, split_list
-from evalkit.scoring.scorecard import grade_of, worse
+from evalkit.scoring.scorecard import grade_of, members, summed, worse
+from evalkit.scoring.texts import TEXTS, say
+
+_SHEET = Datum(cell="指标!")  # what concerns the sheet as a whole
 
 # Without these there is no project to speak of, whatever the state of the report.
 _ALWAYS_FATAL = ("file.", "meta.", "sheet.missing", "column.missing", "list.", "project.")
@@ -53,53 +56,33 @@ def check_scorecard(card: Scorecard, policy: Policy) -> list[Problem]:
         not the sum of their parts, a grade that does not fit. Warnings: a total near a cut.
     """
     found: list[Problem] = []
-
-    def fault(code: str, what: str, remedy: str, indicator: str = "") -> None:
-        found.append(
-            Problem(code=code, sheet="指标", what=what, remedy=remedy, indicator=indicator)
-        )
-
-    full = policy.value("full_total")
+    full, bands = policy.value("full_total"), policy.value("grade_bands")
+    margin = policy.value("near_cut_margin")
     points = sum((i.points for i in card.indicators), Decimal(0))
     if points != full or card.points != points:
-        what = f"各指标分值合计为 {plain(points)}，应为 {plain(full)}"
-        fault("points.sum", what, "请调整“分值”列")
+        found.append(say("points.sum", _SHEET, points=plain(points), full=plain(full)))
     for i in card.indicators:
+        facts = {"name": i.level3, "points": plain(i.points), "score": plain(i.score or Decimal(0))}
         if i.points <= 0:
-            fault("points.range", f"{i.level3}：分值 {plain(i.points)} 须大于 0", "请改正", i.code)
+            found.append(say("points.range", _SHEET, i.code, **facts))
         if i.score is not None and not 0 <= i.score <= i.points:
-            what = f"{i.level3}：得分 {plain(i.score)} 超出 0 与分值 {plain(i.points)} 之间"
-            fault("score.range", what, "请检查计分规则与调分记录", i.code)
-    scores = [i.score for i in card.indicators]
-    known = [s for s in scores if s is not None]
-    total = sum(known, Decimal(0)) if len(known) == len(scores) else None
-    if card.total != total:
-        fault("score.sum", "总分不等于各指标得分之和", "请重新运行")
+            found.append(say("score.range", _SHEET, i.code, **facts))
+    if card.total != summed(card.indicators):
+        found.append(say("score.sum/total", _SHEET))
     for group in card.groups:
-        parts = [
-            i.score
-            for i in card.indicators
-            if i.level1 == group.level1 and group.level2 in {"", i.level2}
-        ]
-        has = [p for p in parts if p is not None]
-        if group.score != (sum(has, Decimal(0)) if len(has) == len(parts) else None):
-            name = group.level2 or group.level1
-            fault("score.sum", f"“{name}”小计不等于各指标得分之和", "请重新运行")
-    bands = policy.value("grade_bands")
+        if group.score != summed(members(card.indicators, group.level1, group.level2)):
+            found.append(say("score.sum/group", _SHEET, name=group.level2 or group.level1))
     gradable = card.total if points == full else None  # only full points can be graded
     expected = "" if gradable is None else grade_of(gradable, bands)
     if card.grade_note and card.grade and expected:
         expected = worse(expected, card.grade, bands)
     if card.grade != expected:
-        what = f"等级应为“{expected or '暂不评定'}”，现为“{card.grade or '空'}”"
-        fault("grade", what, "请重新运行")
-    margin = policy.value("near_cut_margin")
+        facts = {"expected": expected or "暂不评定", "grade": card.grade or "空"}
+        found.append(say("grade", _SHEET, **facts))
     for band in bands:
         if gradable is not None and band["from"] > 0 and abs(gradable - band["from"]) < margin:
-            cut = f"“{band['grade']}”的界限 {plain(band['from'])}"
-            what = f"总分 {plain(gradable)} 距{cut} 不足 {plain(margin)} 分"
-            remedy = "请复核临界指标的证据"
-            found.append(Problem(code="grade.near", severity="warning", what=what, remedy=remedy))
+            facts = {"total": plain(gradable), "cut": plain(band["from"]), "margin": plain(margin)}
+            found.append(say("grade.near", Datum(), grade=band["grade"], **facts))
     return found
 
 
@@ -110,116 +93,78 @@ def check_evaluation(
     return [
         *_weights(source, card, policy),
         *_reasons(source, card),
-        *_funds(source, policy),
+        *_funds(source),
         *_oddities(indicators, policy),
         *_prose(indicators),
         *_survey(source, policy),
     ]
 
 
-def _warn(
-    datum: Datum, code: str, what: str, remedy: str, severity: Severity = "warning"
-) -> Problem:
-    return problem_at(datum, code, what, remedy, severity)
-
-
 def _weights(source: Source, card: Scorecard, policy: Policy) -> list[Problem]:
     """B2: 产出 + 效益 ≥ 60 %, 原则上 (财预〔2020〕10号 art. 14)."""
     names = tuple(policy.value("outcome_levels"))
-    least = policy.value("outcome_share_min")
+    least = policy.use("outcome_share_min")
     outcome = sum((g.points for g in card.level1() if g.level1.startswith(names)), Decimal(0))
     reason = source.forms["project"]["weight_reason"]
-    if card.points == 0 or outcome * 100 >= least * card.points or reason.text:
+    if card.points == 0 or outcome * 100 >= least.value * card.points or reason.text:
         return []
-    share = outcome * 100 / card.points
-    return [
-        _warn(
-            reason,
-            "weights.outcome",
-            f"产出、效益指标权重合计 {plain(share)}%，低于 {plain(least)}%"
-            f"（{policy.use('outcome_share_min').source}，原则上）",
-            "请调整分值，或在“权重偏离理由”中说明",
-            "error",
-        )
-    ]
+    facts = {"share": plain(outcome * 100 / card.points), "least": plain(least.value)}
+    return [say("weights.outcome", reason, source=least.source, **facts)]
 
 
-def _reasons(source: Source, card: Scorecard) -> list[Problem]:
+def _reasons(source: Source, card: Scorecard) -> Iterator[Problem]:
     """B6: every lost mark has a reason, evidence and a problem; every problem an indicator."""
-    found: list[Problem] = []
     rows = {row["code"].text: row for row in source.tables["indicators"]}
-    codes = set(rows)
     listed = {c for row in source.tables["issues"] for c in split_list(row["indicators"].text)}
     numbers = {row["no"].text for row in source.tables["evidence"]}
     for i in card.indicators:
-        row = rows[i.code]
-        if i.lost:
-            if not i.reason:
-                what = f"{i.level3}：扣 {plain(i.lost)} 分，没有写扣分原因"
-                found.append(_warn(row["reason"], "reason.missing", what, "请填写", "error"))
-            if not i.evidence and not any(e.evidence for e in i.elements):
-                what = f"{i.level3}：扣分没有列出佐证"
-                found.append(_warn(row["evidence"], "evidence.missing", what, "请填写佐证编号"))
-            if i.code not in listed:
-                what = f"{i.level3}：扣分未对应任何问题"
-                remedy = "请在“问题”表的“关联指标”中写上它的编号"
-                found.append(_warn(row["code"], "issue.missing", what, remedy))
+        row, facts = rows[i.code], {"name": i.level3, "lost": plain(i.lost or Decimal(0))}
+        if i.lost and not i.reason:
+            yield say("reason.missing", row["reason"], **facts)
+        if i.lost and not i.evidence and not any(e.evidence for e in i.elements):
+            yield say("evidence.missing", row["evidence"], **facts)
+        if i.lost and i.code not in listed:
+            yield say("issue.missing", row["code"], **facts)
         for number in i.evidence:
             if number not in numbers:
-                what = f"佐证编号“{number}”不在“佐证”表中"
-                found.append(_warn(row["evidence"], "evidence.unknown", what, "请补登或改正"))
+                yield say("evidence.unknown", row["evidence"], number=number)
     for row in source.tables["issues"]:
         named = split_list(row["indicators"].text)
         if not named:
-            what = f"问题“{row['title'].text}”没有关联指标"
-            found.append(_warn(row["indicators"], "issue.indicator", what, "请填写指标编号"))
-        found += [
-            _warn(row["indicators"], "issue.unknown", f"指标编号“{code}”不存在", "请改正", "error")
-            for code in named
-            if code not in codes
-        ]
-    return found
+            yield say("issue.indicator", row["indicators"], title=row["title"].text)
+        for code in named:
+            if code not in rows:
+                yield say("issue.unknown", row["indicators"], code=code)
 
 
-def _funds(source: Source, policy: Policy) -> list[Problem]:
+def _funds(source: Source) -> Iterator[Problem]:
     """B8: 到位 ≤ 预算 and 支出 ≤ 到位, or an explanation."""
-    found = []
     for row in source.tables["funds"]:
-        if row["explanation"].text:
-            continue
-        for part, whole, what in (
-            ("arrived", "budget", "到位金额大于全年预算"),
-            ("spent", "arrived", "支出金额大于到位金额"),
-        ):
+        for part, whole in (("arrived", "budget"), ("spent", "arrived")):
             top, base = row[part].number, row[whole].number
-            if top is not None and base is not None and top > base:
-                remedy = "请核实，或在“异常说明”中写明原因"
-                found.append(_warn(row[part], "oddity.funds", what, remedy))
-    return found
+            if row["explanation"].text or top is None or base is None:
+                continue
+            if top > base:
+                yield say(f"oddity.funds/{part}", row[part])
 
 
-def _oddities(indicators: list[Indicator], policy: Policy) -> list[Problem]:
+def _oddities(indicators: list[Indicator], policy: Policy) -> Iterator[Problem]:
     """Rates that are too good to be left without a word."""
     limits = policy.value("oddity")
-    found = []
     for indicator in indicators:
-        row, measure = indicator.row, indicator.measure
+        row, measure, target = indicator.row, indicator.measure, indicator.row["target"].number
         if measure.term is None or row["explanation_high"].text:
             continue
-        executed = row["measure"].text in {"预算执行率", "资金到位率"}
-        if executed and measure.term > (top := limits["execution_rate_max"]):
-            what = f"{row['level3'].text}为 {measure.shown}，超过 {plain(top)}%"
-        elif not executed and indicator.rule in {"proportional", "ratio_floor"}:
-            target = row["target"].number
-            most = limits["completion_rate_max"]
-            if not target or target <= 0 or measure.term / target * 100 <= most:
-                continue
-            what = f"{row['level3'].text}：完成值 {measure.shown} 超过目标值的 {plain(most)}%"
+        if row["measure"].text in {"预算执行率", "资金到位率"}:
+            rate, kind = measure.term, "execution"
+        elif indicator.rule in {"proportional", "ratio_floor"} and target and target > 0:
+            rate, kind = measure.term / target * 100, "completion"
         else:
             continue
-        remedy = "请在“异常说明”中写明原因；确因目标偏低的，“目标偏低”填 是"
-        found.append(_warn(row["explanation_high"], "oddity.rate", what, remedy))
-    return found
+        limit = limits[f"{kind}_rate_max"]
+        facts = {"name": row["level3"].text, "shown": measure.shown, "limit": plain(limit)}
+        if rate > limit:
+            yield say(f"oddity.rate/{kind}", row["explanation_high"], **facts)
 
 
 _DIGITS = {"一": "1", "二": "2", "两": "2", "三": "3", "四": "4", "五": "5", "半": "0.5"}
@@ -236,34 +181,22 @@ def standard_conflicts(standard: str, row: Row, bands: Iterable[Row] = ()) -> li
     """
     text = re.sub(r"\s", "", standard)
     text = re.sub(r"([一二两三四五半])(?=分)", lambda m: _DIGITS[m[1]], text)
-    number = r"(\d+(?:\.\d+)?)"
     found: list[str] = []
-
-    def compare(pattern: str, names: tuple[str, ...], what: str) -> None:
-        said = {Decimal(n) for n in re.findall(pattern, text)}
-        meant = {m for n in names if (m := row[n].number) is not None}
-        if said and meant and not said & meant:
+    for statement in TEXTS["statements"]:
+        said = {Decimal(n) for n in re.findall(statement["said"], text)}
+        meant = {m for name in statement["meant"] if (m := row[name].number) is not None}
+        given = "given" not in statement or row[statement["given"]].number is not None
+        if given and said and meant and not said & meant:
             a, b = ("、".join(plain(x) for x in sorted(s)) for s in (said, meant))
-            found.append(f"{what}：文字写 {a}，参数为 {b}")
-
+            found.append(f"{statement['what']}：文字写 {a}，参数为 {b}")
     rule = row["rule"].text
-    if row["per_unit"].number is not None:
-        compare(rf"扣(?:除|减)?{number}分", ("per_unit", "cap"), "每次扣分")
-    if row["cap"].number is not None:
-        compare(rf"(?:最多扣|扣分上限(?:为)?|封顶){number}分", ("cap",), "扣分封顶")
-    compare(rf"(?:满分|分值)(?:为|：|:)?{number}分", ("points",), "分值")
-    gap = r"[^\d，。；,;]{0,6}(?:的)?，?"
-    goal = rf"(?:≥|≧|达到|不低于|等于|不超过|≤|≦){number}{gap}(?:得|记|计)满分"
-    compare(goal, ("target", "full_at", "lower", "upper"), "满分值")
-    none = rf"(?:低于|小于|不足|不高于|＜|<){number}{gap}(?:不得分|得0分|得零分|记0分)"
-    compare(none, ("floor", "zero_at"), "零分值")
     by_share = "按比例" in text or re.search(r"乘以?分值|×分值|\*分值", text)
     if by_share and rule in {"等值达标", "是否达标", "分档得分", "按次扣分", "一票否决"}:
         found.append(f"文字写按比例计分，计分规则为“{rule}”")
     if rule == "比例得分" and re.search(r"每(?:降低|减少|低|少|差|超)", text) and not by_share:
         found.append("文字写逐点扣分，计分规则为“比例得分”")
     if rule == "分档得分":
-        said = {Decimal(n) for n in re.findall(number, text)}
+        said = {Decimal(n) for n in re.findall(r"\d+(?:\.\d+)?", text)}
         cuts = {c for b in bands if (c := b["limit"].number) is not None}
         if said and not cuts <= said:
             lost = "、".join(plain(c) for c in sorted(cuts - said))
@@ -271,43 +204,25 @@ def standard_conflicts(standard: str, row: Row, bands: Iterable[Row] = ()) -> li
     return found
 
 
-def _prose(indicators: list[Indicator]) -> list[Problem]:
-    return [
-        _warn(
-            indicator.row["standard"],
-            "standard.conflict",
-            f"{indicator.text('level3')}：评分标准的文字与参数不一致——{conflict}",
-            "以审定的实施方案为准改正其一",
-        )
-        for indicator in indicators
-        for conflict in standard_conflicts(
-            indicator.text("standard"), indicator.row, indicator.bands
-        )
-    ]
+def _prose(indicators: list[Indicator]) -> Iterator[Problem]:
+    for i in indicators:
+        for conflict in standard_conflicts(i.text("standard"), i.row, i.bands):
+            at, name = i.row["standard"], i.text("level3")
+            yield say("standard.conflict", at, name=name, conflict=conflict)
 
 
-def _survey(source: Source, policy: Policy) -> list[Problem]:
+def _survey(source: Source, policy: Policy) -> Iterator[Problem]:
     """Few answers make a weak satisfaction; no national minimum exists."""
-    rows, project = source.tables["survey"], source.forms["project"]
+    rows, project = len(source.tables["survey"]), source.forms["project"]
     if not rows:
-        return []
-    found = []
-    least = policy.value("survey_min_valid")
-    if len(rows) < least:
-        found.append(
-            _warn(
-                project["survey_sent"],
-                "survey.few",
-                f"有效问卷 {len(rows)} 份，少于 {plain(least)} 份"
-                f"（{policy.use('survey_min_valid').source}）",
-                "请补充调查，或在报告中说明代表性",
-            )
-        )
-    sent, returned = project["survey_sent"].number, project["survey_returned"].number
+        return
+    least = policy.use("survey_min_valid")
+    if rows < least.value:
+        facts = {"least": plain(least.value), "source": least.source}
+        yield say("survey.few", project["survey_sent"], rows=rows, **facts)
+    at = project["survey_returned"]
+    sent, returned = project["survey_sent"].number, at.number
     if sent is not None and returned is not None and returned > sent:
-        what = "问卷回收份数大于发放份数"
-        found.append(_warn(project["survey_returned"], "survey.counts", what, "请核对", "error"))
-    if returned is not None and len(rows) > returned:
-        what = f"“问卷”表有 {len(rows)} 份，多于回收份数 {plain(returned)}"
-        found.append(_warn(project["survey_returned"], "survey.counts", what, "请核对", "error"))
-    return found
+        yield say("survey.counts/sent", at)
+    if returned is not None and rows > returned:
+        yield say("survey.counts/returned", at, rows=rows, returned=plain(returned))

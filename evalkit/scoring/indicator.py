@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -48,25 +49,24 @@ def funds_evaluated(source: Source) -> Table:
 def gather(source: Source, survey: Measure) -> list[Indicator]:
     """The indicators of a 数据底稿, in order, each with its data, bands, points and experts."""
     project, funds = source.forms["project"], funds_evaluated(source)
-    by_code: dict[str, dict[str, Table]] = {}
+    related: defaultdict[tuple[str, str], Table] = defaultdict(list)
     for sheet in ("data", "bands", "elements", "experts"):
         for row in source.tables[sheet]:
-            by_code.setdefault(row["indicator"].text, {}).setdefault(sheet, []).append(row)
+            related[sheet, row["indicator"].text].append(row)
     found, seen = [], set()
     for row in source.tables["indicators"]:
-        related = by_code.get(row["code"].text, {})
-        measure = of_row(row, related.get("data", []), funds, survey)
+        code = row["code"].text
+        measure = of_row(row, related["data", code], funds, survey)
         measure = replace(measure, inputs=(*measure.inputs, *_scope(row, project)))
         experts = tuple(
             (name, expert[f"scores:{name}"])
-            for expert in related.get("experts", [])
+            for expert in related["experts", code]
             for name in source.open_columns.get("experts", [])
             if expert[f"scores:{name}"].value is not None
         )
-        bands, elements = related.get("bands", []), related.get("elements", [])
-        duplicate = row["code"].text in seen
-        found.append(Indicator(row, measure, bands, elements, experts, duplicate))
-        seen.add(row["code"].text)
+        bands, elements = related["bands", code], related["elements", code]
+        found.append(Indicator(row, measure, bands, elements, experts, duplicate=code in seen))
+        seen.add(code)
     return found
 
 
@@ -88,16 +88,18 @@ def adjustments_of(source: Source) -> dict[str, Adjustment]:
         computed, adjusted = row["computed"].number, row["adjusted"].number
         if computed is not None and adjusted is not None:
             found[row["indicator"].text] = Adjustment(
-                indicator=row["indicator"].text,
                 computed=computed,
                 adjusted=adjusted,
-                reason=row["reason"].text,
-                basis=row["basis"].text,
-                approver=row["approver"].text,
                 dated=shown_date(row["date"]),
                 cell=row["adjusted"].cell,
+                **texts(row, "indicator", "reason", "basis", "approver"),
             )
     return found
+
+
+def texts(row: Row, *fields: str) -> dict[str, str]:
+    """Fields of a row as text, by name."""
+    return {name: row[name].text for name in fields}
 
 
 def split_list(text: str) -> tuple[str, ...]:

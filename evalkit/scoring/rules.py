@@ -18,38 +18,12 @@ from typing import ParamSpec, cast
 
 import numpy as np
 
-from evalkit.core.expr import (
-    Number,
-    Term,
-    greatest,
-    least,
-    total,
-    when,
-    whole_down,
-    whole_up,
-)
+from evalkit.core.expr import Number, Term, greatest, least, total, when, whole_down, whole_up
+from evalkit.scoring.texts import TEXTS
 
 P = ParamSpec("P")
 
-NAMES: dict[str, str] = {
-    "proportional": "比例得分",
-    "ratio_floor": "比例得分（设起算线）",
-    "bands": "分档得分",
-    "linear": "区间线性得分",
-    "within": "区间达标",
-    "exact": "等值达标",
-    "on_time": "按期完成",
-    "lower_deduct": "逆向扣减",
-    "lower_ratio": "逆向比例",
-    "yes_no": "是否达标",
-    "elements": "评价要点",
-    "tiers": "定性分级",
-    "deduct": "按次扣分",
-    "step_deduct": "逐点扣分",
-    "satisfaction": "满意度得分",
-    "experts": "专家评分",
-    "veto": "一票否决",
-}
+NAMES: dict[str, str] = TEXTS["rules"]
 BY_NAME = {name: rule for rule, name in NAMES.items()}
 
 
@@ -68,10 +42,16 @@ def _vectorised(rule: Callable[P, Term]) -> Callable[P, Term]:
     return over
 
 
-def _positive(number: Number, name: str) -> Term:
+def _require(holds: bool, sentence: str) -> None:
+    """Refuse, in this sentence, numbers that a rule cannot work with."""
+    if not holds:
+        raise RuleError(sentence)
+
+
+def _target(number: Number) -> Term:
+    """A target that can be divided by."""
     term = Term.of(number)
-    if term <= 0:
-        raise RuleError(f"{name}为 {term.text}，不能作除数——请改用“按次扣分”“是否达标”等规则")
+    _require(term > 0, f"目标值为 {term.text}，不能作除数——请改用“按次扣分”“是否达标”等规则")
     return term
 
 
@@ -87,7 +67,7 @@ def proportional(points: Number, actual: Number, target: Number) -> Term:
     >>> proportional(8, "205.8", 210)
     Term(7.84, '8*MAX(0,MIN(1,205.8/210))')
     """
-    share = Term.of(actual) / _positive(target, "目标值")
+    share = Term.of(actual) / _target(target)
     return Term.of(points) * greatest(0, least(1, share))
 
 
@@ -104,9 +84,8 @@ def ratio_floor(points: Number, actual: Number, target: Number, floor: Number) -
         RuleError: target ≤ 0, or a floor outside [0, 100).
     """
     start = Term.of(floor) / 100
-    if not 0 <= start < 1:
-        raise RuleError(f"起算完成率 {Term.of(floor).text}% 须在 0 与 100% 之间")
-    share = Term.of(actual) / _positive(target, "目标值")
+    _require(0 <= start < 1, f"起算完成率 {Term.of(floor).text}% 须在 0 与 100% 之间")
+    share = Term.of(actual) / _target(target)
     return Term.of(points) * greatest(0, least(1, (share - start) / (1 - start)))
 
 
@@ -128,7 +107,7 @@ def overachieved(
     >>> overachieved(10, 10, 160, 100, tolerance=30, slope="0.2", cap=20).decimal()
     Decimal('9.4')
     """
-    excess = Term.of(actual) / _positive(target, "目标值") - 1 - Term.of(tolerance) / 100
+    excess = Term.of(actual) / _target(target) - 1 - Term.of(tolerance) / 100
     lost = Term.of(points) * least(Term.of(cap) / 100, Term.of(slope) * greatest(0, excess))
     return greatest(0, Term.of(score) - lost)
 
@@ -153,13 +132,11 @@ def bands(
         RuleError: no bands, limits not sorted from best to worst, rates outside 0–100 or rising.
     """
     cuts, shares = [Term.of(x) for x in limits], [Term.of(x) for x in rates]
-    if not cuts:
-        raise RuleError("没有分档——请在“分档”表中填写该指标的档次")
-    order = sorted(cuts, reverse=not lower_is_better)
-    if cuts != order or len(set(cuts)) < len(cuts):
-        raise RuleError("分档界限须从好到差排列且不重复")
-    if any(not 0 <= s <= 100 for s in shares) or shares != sorted(shares, reverse=True):
-        raise RuleError("分档得分比例须在 0 与 100% 之间且从高到低")
+    _require(bool(cuts), "没有分档——请在“分档”表中填写该指标的档次")
+    order = sorted(set(cuts), reverse=not lower_is_better)
+    _require(cuts == order, "分档界限须从好到差排列且不重复")
+    falling = shares == sorted(shares, reverse=True) and all(0 <= s <= 100 for s in shares)
+    _require(falling, "分档得分比例须在 0 与 100% 之间且从高到低")
     result = Term.of(0)
     for cut, share in reversed(list(zip(cuts, shares, strict=True))):
         op = "<=" if lower_is_better else ">="
@@ -180,8 +157,7 @@ def linear(points: Number, actual: Number, full_at: Number, zero_at: Number) -> 
         RuleError: both values are equal.
     """
     full, zero = Term.of(full_at), Term.of(zero_at)
-    if full == zero:
-        raise RuleError("满分值与零分值相同——请填写两个不同的值")
+    _require(full != zero, "满分值与零分值相同——请填写两个不同的值")
     return Term.of(points) * greatest(0, least(1, (Term.of(actual) - zero) / (full - zero)))
 
 
@@ -196,10 +172,8 @@ def within(points: Number, actual: Number, lower: Number, upper: Number) -> Term
         RuleError: lower ≥ upper, or a bound ≤ 0 (a relative distance needs a positive bound).
     """
     p, a, low, high = (Term.of(x) for x in (points, actual, lower, upper))
-    if low >= high:
-        raise RuleError("区间下限须小于区间上限")
-    if low <= 0:
-        raise RuleError("区间下限须大于 0——否则请改用“区间线性得分”")
+    _require(low < high, "区间下限须小于区间上限")
+    _require(low > 0, "区间下限须大于 0——否则请改用“区间线性得分”")
     below = p * greatest(0, 1 - (low - a) / low)
     above = p * greatest(0, 1 - (a - high) / high)
     return when(a, "<", low, below, when(a, ">", high, above, p))
@@ -233,8 +207,7 @@ def on_time(
     Raises:
         RuleError: the unit is neither 日 nor 月.
     """
-    if by not in {"日", "月"}:
-        raise RuleError(f"扣分步长“{by}”须为 日 或 月")
+    _require(by in {"日", "月"}, f"扣分步长“{by}”须为 日 或 月")
     if by == "日":
         late = Term.of(done) - Term.of(due)
     else:
@@ -249,7 +222,7 @@ def lower_deduct(points: Number, actual: Number, target: Number) -> Term:
     >>> lower_deduct(10, 110, 100).decimal()
     Decimal('9')
     """
-    t = _positive(target, "目标值")
+    t = _target(target)
     return Term.of(points) * greatest(0, 1 - greatest(0, Term.of(actual) - t) / t)
 
 
@@ -260,7 +233,7 @@ def lower_ratio(points: Number, actual: Number, target: Number) -> Term:
     >>> lower_ratio(10, 125, 100).decimal(), lower_ratio(10, 0, 100).decimal()
     (Decimal('8'), Decimal('10'))
     """
-    a, t = Term.of(actual), _positive(target, "目标值")
+    a, t = Term.of(actual), _target(target)
     return Term.of(points) * least(1, t / a) if a > 0 else when(a, "<=", 0, points, 0)
 
 
@@ -286,10 +259,8 @@ def elements(points: Number, met: Sequence[Number], shares: Sequence[Number] | N
         RuleError: no points, or a degree outside 0–1.
     """
     degrees = [Term.of(m) for m in met]
-    if not degrees:
-        raise RuleError("没有评分要点——请在“评分要点”表中填写该指标的要点")
-    if any(not 0 <= d <= 1 for d in degrees):
-        raise RuleError("要点符合程度须在 0 与 100% 之间")
+    _require(bool(degrees), "没有评分要点——请在“评分要点”表中填写该指标的要点")
+    _require(all(0 <= d <= 1 for d in degrees), "要点符合程度须在 0 与 100% 之间")
     if shares is None:
         return Term.of(points) * total(degrees) / len(degrees)
     weights = [Term.of(s) for s in shares]
@@ -310,9 +281,8 @@ def tiers(points: Number, rate: Number, *, low: Number, high: Number, top: bool 
         RuleError: tier and percentage disagree.
     """
     r, lo, hi = Term.of(rate), Term.of(low), Term.of(high)
-    if not (lo <= r < hi or (top and r == hi)):
-        close = "]" if top else ")"
-        raise RuleError(f"得分比例 {r.text}% 不在所选档次 [{lo.text}%, {hi.text}%{close} 内")
+    tier = f"[{lo.text}%, {hi.text}%{']' if top else ')'}"
+    _require(lo <= r < hi or (top and r == hi), f"得分比例 {r.text}% 不在所选档次 {tier} 内")
     return Term.of(points) * r / 100
 
 
@@ -327,8 +297,7 @@ def deduct(points: Number, count: Number, per_unit: Number, *, cap: Number | Non
         RuleError: a negative count or deduction.
     """
     n, each = Term.of(count), Term.of(per_unit)
-    if n < 0 or each < 0:
-        raise RuleError("次数和每单位扣分不能为负")
+    _require(n >= 0 and each >= 0, "次数和每单位扣分不能为负")
     lost = n * each
     return greatest(0, Term.of(points) - (lost if cap is None else least(cap, lost)))
 
@@ -356,16 +325,11 @@ def step_deduct(
         RuleError: step ≤ 0 or an unknown rounding.
     """
     a, t = Term.of(actual), Term.of(target)
-    if Term.of(step) <= 0:
-        raise RuleError("扣分步长须大于 0")
+    _require(Term.of(step) > 0, "扣分步长须大于 0")
     steps = greatest(0, a - t if lower_is_better else t - a) / step
-    if rounding == "不计":
-        steps = whole_down(steps)
-    elif rounding == "按一步计":
-        steps = whole_up(steps)
-    elif rounding != "按比例":
-        raise RuleError(f"“不足一步”填写的“{rounding}”无法识别")
-    return deduct(points, steps, per_step, cap=cap)
+    counted = {"按比例": Term.of, "不计": whole_down, "按一步计": whole_up}
+    _require(rounding in counted, f"“不足一步”填写的“{rounding}”无法识别")
+    return deduct(points, counted[rounding](steps), per_step, cap=cap)
 
 
 def experts(points: Number, scores: Sequence[Number], *, trim_from: int) -> Term:
@@ -378,10 +342,9 @@ def experts(points: Number, scores: Sequence[Number], *, trim_from: int) -> Term
         RuleError: no scores, or one outside 0 and the points.
     """
     terms = [Term.of(s) for s in scores]
-    if not terms:
-        raise RuleError("没有专家打分——请在“专家打分”表中填写")
-    if any(not 0 <= t <= Term.of(points) for t in terms):
-        raise RuleError(f"专家打分须在 0 与分值 {Term.of(points).text} 之间")
+    _require(bool(terms), "没有专家打分——请在“专家打分”表中填写")
+    fair = all(0 <= t <= Term.of(points) for t in terms)
+    _require(fair, f"专家打分须在 0 与分值 {Term.of(points).text} 之间")
     if len(terms) < trim_from:
         return total(terms) / len(terms)
     return (total(terms) - greatest(*terms) - least(*terms)) / (len(terms) - 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -15,22 +16,17 @@ from evalkit.core.model import (
     IndicatorScore,
     Scorecard,
     Trace,
-    problem_at,
 )
 from evalkit.core.numbers import plain, round_to
 from evalkit.core.problem import Problem
 from evalkit.policy import Policy
+from evalkit.scoring import indicator as read
 from evalkit.scoring.apply import Applied, Gap, apply_rule
-from evalkit.scoring.indicator import (
-    Indicator,
-    measured,
-    shown_actual,
-    shown_date,
-    shown_target,
-    split_list,
-)
+from evalkit.scoring.indicator import Indicator
 from evalkit.scoring.rules import RuleError
+from evalkit.scoring.texts import say
 
+_PRINTED = ("level1", "level2", "level3", "explanation", "kind", "standard", "reason", "finding")
 _STEPPED = {"bands", "within", "exact", "yes_no", "on_time", "step_deduct", "veto"}
 
 
@@ -51,32 +47,24 @@ def scorecard(
     Returns:
         The scorecard, and every problem met on the way.
     """
-    scores: list[IndicatorScore] = []
-    problems: list[Problem] = []
-    caps: list[tuple[str, str]] = []
-    for indicator in indicators:
-        score, found = _score(indicator, adjustments.get(indicator.code), policy)
-        scores.append(score)
-        problems += found
-        if score.vetoed and indicator.text("veto_cap"):
-            caps.append((score.level3, indicator.text("veto_cap")))
-    digits = int(policy.value("score_rate_digits"))
+    scored = [_score(i, adjustments.get(i.code), policy) for i in indicators]
+    scores = [score for score, _ in scored]
+    digits, bands = int(policy.value("score_rate_digits")), policy.use("grade_bands")
     points = sum((s.points for s in scores), Decimal(0))
     low = sum((s.score for s in scores if s.score is not None), Decimal(0))
     high = low + sum((s.points for s in scores if s.score is None), Decimal(0))
-    total = low if scores and all(s.score is not None for s in scores) else None
-    bands = policy.use("grade_bands")
+    total = summed(scores) if scores else None
     grade, note = "", ""
     if total is not None and points == policy.value("full_total"):
         grade = grade_of(total, bands.value)
-        for name, cap in caps:
-            capped = worse(grade, cap, bands.value)
-            if capped != grade:
-                note = f"“{name}”触发一票否决，评价等级由“{grade}”降为“{capped}”"
+        for indicator, score in zip(indicators, scores, strict=True):
+            cap = indicator.text("veto_cap") if score.vetoed else ""
+            if cap and (capped := worse(grade, cap, bands.value)) != grade:
+                note = f"“{score.level3}”触发一票否决，评价等级由“{grade}”降为“{capped}”"
                 grade = capped
     card = Scorecard(
         indicators=tuple(scores),
-        groups=_groups(scores, digits),
+        groups=tuple(_groups(scores, digits)),
         points=points,
         total=total,
         low=low,
@@ -86,7 +74,20 @@ def scorecard(
         grade_note=note,
         policies=(bands, policy.use("score_digits"), policy.use("rounding")),
     )
-    return card, problems
+    return card, [problem for _, found in scored for problem in found]
+
+
+def summed(scores: Sequence[IndicatorScore]) -> Decimal | None:
+    """The sum of awarded scores, None where one is missing."""
+    known = [s.score for s in scores if s.score is not None]
+    return sum(known, Decimal(0)) if len(known) == len(scores) else None
+
+
+def members(
+    scores: Iterable[IndicatorScore], level1: str, level2: str = ""
+) -> list[IndicatorScore]:
+    """The scores of one level-1 indicator, or of a level-2 indicator below it."""
+    return [s for s in scores if s.level1 == level1 and level2 in {"", s.level2}]
 
 
 def grade_of(score: Decimal, bands: list[dict[str, Any]]) -> str:
@@ -126,23 +127,22 @@ def award(term: Term, digits: int, mode: str) -> tuple[Decimal, str]:
 def _score(
     indicator: Indicator, adjustment: Adjustment | None, policy: Policy
 ) -> tuple[IndicatorScore, list[Problem]]:
-    row, code = indicator.row, indicator.code
+    row, code, name = indicator.row, indicator.code, indicator.text("level3")
     points = row["points"].number or Decimal(0)
     problems: list[Problem] = []
-    gap, formula, computed, applied = "", "", None, None
+    applied = Applied(indicator, policy, [*indicator.measure.inputs])  # where no rule can be
+    gap, formula, limit, computed = "", "", "", None
     try:
         applied = apply_rule(indicator, policy)
-    except Gap as missing:
-        gap = str(missing)
-        what = f"{indicator.text('level3')}：{gap}"
-        problems.append(problem_at(row["actual"], "gap", what, "请补充", "warning", code))
-    except RuleError as refused:
-        gap, _, remedy = str(refused).partition("——")
-        what = f"{indicator.text('level3')}：{gap}"
-        problems.append(problem_at(row["rule"], "rule", what, remedy, "error", code))
-    if applied is not None:
         digits, mode = int(policy.value("score_digits")), str(policy.value("rounding"))
         computed, formula = award(applied.term, digits, mode)
+        limit = _limit(applied, points)
+    except Gap as missing:
+        gap = str(missing)
+        problems.append(say("gap", row["actual"], code, name=name, why=gap))
+    except RuleError as refused:
+        gap, _, remedy = str(refused).partition("——")
+        problems.append(say("rule", row["rule"], code, name=name, why=gap, remedy=remedy))
     score = computed
     if adjustment is not None:
         problems += _check_adjustment(indicator, adjustment, computed, points)
@@ -156,39 +156,32 @@ def _score(
         basis=Basis(
             kind=row["basis_kind"].text,
             document=row["basis_document"].text,
-            dated=shown_date(row["basis_date"]),
+            dated=read.shown_date(row["basis_date"]),
         ),
         standard=row["standard"].text,
-        inputs=tuple(applied.inputs if applied else indicator.measure.inputs),
-        policies=tuple(applied.policies if applied else ()),
+        inputs=tuple(applied.inputs),
+        policies=tuple(applied.policies),
         formula=formula,
         computed=computed,
-        limit=_limit(applied, points) if applied else "",
-        measured=measured(indicator),
-        notes=tuple(applied.notes if applied else ()),
+        limit=limit,
+        measured=read.measured(indicator),
+        notes=tuple(applied.notes),
     )
     scored = IndicatorScore(
         code=code,
-        level1=row["level1"].text,
-        level2=row["level2"].text,
-        level3=row["level3"].text,
-        explanation=row["explanation"].text,
-        kind=row["kind"].text,
         points=points,
-        target=shown_target(row),
-        actual=shown_actual(indicator),
-        standard=row["standard"].text,
+        target=read.shown_target(row),
+        actual=read.shown_actual(indicator),
         score=score,
         lost=None if score is None else points - score,
         rate=_rate(score, points, int(policy.value("score_rate_digits"))),
-        reason=row["reason"].text,
-        finding=row["finding"].text,
-        evidence=split_list(row["evidence"].text),
-        elements=tuple(applied.elements if applied else ()),
+        evidence=read.split_list(row["evidence"].text),
+        elements=tuple(applied.elements),
         trace=trace,
         adjustment=adjustment,
         gap=gap,
         vetoed=indicator.rule == "veto" and computed == 0 and points > 0,
+        **read.texts(row, *_PRINTED),
     )
     return scored, problems
 
@@ -197,18 +190,15 @@ def _check_adjustment(
     indicator: Indicator, adjustment: Adjustment, computed: Decimal | None, points: Decimal
 ) -> list[Problem]:
     """An adjustment must lie within the points and start from the score as it now is."""
+    facts = {"adjusted": plain(adjustment.adjusted), "recorded": plain(adjustment.computed)}
+    facts |= {"points": plain(points), "computed": "" if computed is None else plain(computed)}
     faults = []
     if not 0 <= adjustment.adjusted <= points:
-        what = f"调整后得分 {plain(adjustment.adjusted)} 不在 0 与分值 {plain(points)} 之间"
-        faults.append(("adjustment.range", what, "请改正"))
-    if computed is None:
-        faults.append(("adjustment.gap", "该指标没有计算得分，不能调整", "请先补齐数据"))
-    elif computed != adjustment.computed:
-        what = f"调分记录写的计算得分 {plain(adjustment.computed)} 与现在的 {plain(computed)} 不符"
-        remedy = "数据已变化，请重新确认调整后得分并改正“计算得分”"
-        faults.append(("adjustment.stale", what, remedy))
+        faults.append("adjustment.range")
+    if computed != adjustment.computed:
+        faults.append("adjustment.gap" if computed is None else "adjustment.stale")
     place = Datum(cell=adjustment.cell)
-    return [problem_at(place, *fault, indicator=indicator.code) for fault in faults]
+    return [say(fault, place, indicator.code, **facts) for fault in faults]
 
 
 def _limit(applied: Applied, points: Decimal) -> str:
@@ -228,15 +218,11 @@ def _rate(score: Decimal | None, points: Decimal, digits: int) -> Decimal | None
     return round_to(Fraction(score) / Fraction(points) * 100, digits)
 
 
-def _groups(scores: list[IndicatorScore], digits: int) -> tuple[GroupScore, ...]:
+def _groups(scores: list[IndicatorScore], digits: int) -> Iterator[GroupScore]:
     """Subtotals in report order: each level 1, then its level 2s."""
-    found = []
     for one in dict.fromkeys(s.level1 for s in scores):
-        for two in dict.fromkeys(["", *(s.level2 for s in scores if s.level1 == one)]):
-            under = [s for s in scores if s.level1 == one and two in {"", s.level2}]
-            points = sum((s.points for s in under), Decimal(0))
-            known = [s.score for s in under if s.score is not None]
-            score = sum(known, Decimal(0)) if len(known) == len(under) else None
+        for two in dict.fromkeys(["", *(s.level2 for s in members(scores, one))]):
+            under = members(scores, one, two)
+            points, score = sum((s.points for s in under), Decimal(0)), summed(under)
             rate = _rate(score, points, digits)
-            found.append(GroupScore(level1=one, level2=two, points=points, score=score, rate=rate))
-    return tuple(found)
+            yield GroupScore(level1=one, level2=two, points=points, score=score, rate=rate)

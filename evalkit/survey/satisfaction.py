@@ -8,27 +8,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
+
+import yaml
 
 from evalkit.core.expr import Term, total
 from evalkit.core.measure import Measure
-from evalkit.core.model import Input, Table
+from evalkit.core.model import Input, Table, problem_at
 from evalkit.core.numbers import fixed
 from evalkit.core.problem import Problem
 
-OPTIONS = ("非常满意", "满意", "一般", "不满意", "非常不满意")
-UNAWARE = "不了解"
-_SPELLINGS = {
-    **{option: option for option in (*OPTIONS, UNAWARE)},
-    **{str(5 - i): option for i, option in enumerate(OPTIONS)},
-    "很满意": "非常满意",
-    "比较满意": "满意",
-    "基本满意": "一般",
-    "很不满意": "非常不满意",
-    "未接触": UNAWARE,
-    "不清楚": UNAWARE,
-}
+_ANSWERS: dict[str, list[str]] = yaml.safe_load(
+    Path(__file__).with_name("answers.yaml").read_bytes()
+)
+*OPTIONS, UNAWARE = _ANSWERS
+_OPTION_OF = {written: option for option, ways in _ANSWERS.items() for written in ways}
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ class Survey:
     valid: int  # questionnaires with at least one answer
     groups: dict[str, tuple[int, Decimal]]  # group → (questionnaires, satisfaction in percent)
     measure: Measure
-    problems: tuple[Problem, ...] = field(default=())
+    problems: tuple[Problem, ...] = ()
 
 
 def satisfaction(
@@ -108,65 +104,56 @@ def summarise(
         for question in questions:
             datum = row[f"answers:{question}"]
             text = str(datum.value if datum.value is not None else "").strip()
-            option = _SPELLINGS.get(text)
-            if option:
+            if option := _OPTION_OF.get(text):
                 answers[question] = option
             elif text:
-                sheet, _, cell = datum.cell.partition("!")
-                problems.append(
-                    Problem(
-                        code="survey.answer",
-                        sheet=sheet,
-                        cell=cell,
-                        what=f"答案“{text[:20]}”不是五级选项",
-                        remedy="请填 非常满意、满意、一般、不满意、非常不满意、不了解 或 5–1",
-                    )
-                )
+                what = f"答案“{text[:20]}”不是五级选项"
+                remedy = f"请填 {'、'.join(_ANSWERS)} 或 5–1"
+                problems.append(problem_at(datum, "survey.answer", what, remedy))
         if any(answer != UNAWARE for answer in answers.values()):
             read.append((row[group].text if group in row else "", answers))
-    found = tuple(
-        _question(q, [a[q] for _, a in read if q in a], rows, weights, top_boxes) for q in questions
-    )
-    scored = [q.satisfaction for q in found if q.satisfaction is not None]
-    if not scored:
-        measure = Measure(gap="满意度问卷待补充")
-    else:
-        mean = total(scored) / len(scored) if len(scored) > 1 else scored[0]
+
+    def share(question: str, given: Sequence[dict[str, str]]) -> Term | None:
+        return satisfaction(
+            Counter(a[question] for a in given if question in a), weights, top_boxes
+        )
+
+    everybody = [answers for _, answers in read]
+    found = tuple(_question(q, everybody, rows, share(q, everybody)) for q in questions)
+    measure = Measure(gap="满意度问卷待补充")
+    if (mean := _mean([q.satisfaction for q in found])) is not None:
         inputs = tuple(i for q in found for i in q.inputs)
         measure = Measure(mean, inputs, f"{fixed(mean.value)}%", "%")
     groups: dict[str, tuple[int, Decimal]] = {}
     for name in dict.fromkeys(g for g, _ in read if g):
-        members = [a for g, a in read if g == name]
-        parts = [
-            satisfaction(Counter(a[q] for a in members if q in a), weights, top_boxes)
-            for q in questions
-        ]
-        known = [p for p in parts if p is not None]
-        if known:
-            groups[name] = (len(members), (total(known) / len(known)).decimal())
+        members = [answers for g, answers in read if g == name]
+        if (mean := _mean([share(q, members) for q in questions])) is not None:
+            groups[name] = (len(members), mean.decimal())
     return Survey(found, len(read), groups, measure, tuple(problems))
 
 
+def _mean(shares: Sequence[Term | None]) -> Term | None:
+    known = [share for share in shares if share is not None]
+    if len(known) < 2:
+        return known[0] if known else None
+    return total(known) / len(known)
+
+
 def _question(
-    text: str,
-    answers: list[str],
-    rows: Table,
-    weights: Sequence[Decimal] | None,
-    top_boxes: int,
+    text: str, answers: Sequence[dict[str, str]], rows: Table, share: Term | None
 ) -> Question:
-    tally = Counter(answers)
-    counts = {option: tally[option] for option in (*OPTIONS, UNAWARE)}
+    tally = Counter(a[text] for a in answers if text in a)
     first, last = rows[0][f"answers:{text}"].cell, rows[-1][f"answers:{text}"].cell
     span = first if first == last else f"{first}:{last.partition('!')[2]}"
     inputs = tuple(
         Input(
             name=f"{text}·{option}",
-            value=str(counts[option]),
+            value=str(tally[option]),
             unit="份",
             cell=span,
             of="count",
-            criterion="|".join(s for s, o in _SPELLINGS.items() if o == option),
+            criterion="|".join(_ANSWERS[option]),
         )
         for option in OPTIONS
     )
-    return Question(text, counts, satisfaction(counts, weights, top_boxes), inputs)
+    return Question(text, {option: tally[option] for option in _ANSWERS}, share, inputs)

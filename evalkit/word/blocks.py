@@ -6,10 +6,12 @@ evaluated. Captions are SEQ fields with a bookmark, so Word can renumber and ref
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +22,7 @@ from docx.image.exceptions import UnrecognizedImageError
 from docx.oxml.ns import qn
 
 from evalkit.core.problem import EvalkitError, Problem
+from evalkit.word.bind import runs, unbound
 from evalkit.word.oxml import (
     EMU_PER_DXA,
     GAP,
@@ -59,6 +62,7 @@ class Table:
     Equal values in the first `merge` columns form level cells. They are merged within a group of
     the last of these columns, and the group is kept on one page: so each page begins with its
     level names, whatever fonts or margins a firm chooses. `total` sets the last row in bold.
+    Without `keys` rows are known by the text of their first cell.
     """
 
     caption: str
@@ -68,6 +72,7 @@ class Table:
     note: str = ""
     merge: int = 0
     total: bool = False
+    keys: Sequence[str] = ()  # what a row is known by when the table is made again
 
 
 @dataclass(frozen=True)
@@ -115,15 +120,15 @@ class Page:
     width: int = 0
 
     def style(self, name: str) -> str:
-        """Style id for a style name (Word renames ids, never names).
+        """Style id for a style name, whatever its case (Word renames ids, never names).
 
         Raises:
             EvalkitError: the template has no such style.
         """
-        if name not in self.ids:
+        if name.lower() not in self.ids:
             remedy = "请重新生成模板或在 Word 中补建该样式"
             raise EvalkitError([Problem(what=f"报告模板中没有样式“{name}”", remedy=remedy)])
-        return self.ids[name]
+        return self.ids[name.lower()]
 
     def within(self, section: Element) -> Page:
         """The same page in the section whose properties are given."""
@@ -134,7 +139,7 @@ class Page:
 
 def page_of(document: WordDocument) -> Page:
     """A page description of a document's last section."""
-    ids = {style.name: style.style_id for style in document.styles if style.name}
+    ids = {style.name.lower(): style.style_id for style in document.styles if style.name}
     return Page(document, ids).within(document.element.body.sectPr)
 
 
@@ -146,7 +151,17 @@ def build(name: str, block: Block, page: Page) -> list[Element]:
         return _figure(name, block, page)
     if isinstance(block, PhotoGrid):
         return [_photo_grid(block, page)]
-    return [paragraph(page.style(block.style), line) for line in block.lines]
+    return [paragraph(page.style(block.style), *runs(line)) for line in block.lines]
+
+
+def row_keys(table: Table) -> list[str]:
+    """What the rows are known by, repeated keys numbered."""
+    keys = [unbound(key) for key in table.keys] or [unbound(row[0]) for row in table.rows]
+    seen: Counter[str] = Counter()
+    for number, key in enumerate(keys):
+        seen[key] += 1
+        keys[number] = f"{key}.{seen[key]}"
+    return keys
 
 
 def bookmark_name(name: str) -> str:
@@ -215,7 +230,7 @@ def _rows(table: Table, widths: Sequence[int], page: Page) -> Iterator[Element]:
         cells: list[Element] = []
         for text, width, column in zip(row, widths, table.columns, strict=True):
             merged = level if len(cells) < table.merge else ""
-            lines = [run(text, bold=bold)] if text and merged != "continue" else []
+            lines = runs(text, bold=bold) if merged != "continue" else []
             align = "" if column.align == "left" else column.align
             content = paragraph(style, *lines, keep_next=keep, align=align)
             cells.append(_cell(width, content, merged))
@@ -257,7 +272,7 @@ def display_width(text: str) -> int:
     >>> display_width("得分93")
     6
     """
-    return sum(2 if unicodedata.east_asian_width(ch) in "WFA" else 1 for ch in text)
+    return sum(2 if unicodedata.east_asian_width(ch) in "WFA" else 1 for ch in unbound(text))
 
 
 def fitted(rows: Sequence[Sequence[str]], width: int) -> list[int]:
@@ -287,8 +302,13 @@ def room(text: str) -> int:
 # --- pictures -------------------------------------------------------------------------------
 
 
-def picture(source: Path | io.BytesIO, alt: str, page: Page, width: int, height: int) -> Element:
-    """A run with an inline picture, as large as fits into `width` × `height` (dxa)."""
+def picture(
+    source: Path | io.BytesIO, alt: str, page: Page, width: int, height: int, name: str = "picture"
+) -> Element:
+    """A run with an inline picture, as large as fits into `width` × `height` (dxa).
+
+    The drawing is named after `name` and its digest, so that an untouched one can be renewed.
+    """
     part = page.document.part
     _, image = part.get_or_add_image(str(source) if isinstance(source, Path) else source)
     scale = min(width * EMU_PER_DXA / image.width, height * EMU_PER_DXA / image.height)
@@ -297,17 +317,21 @@ def picture(source: Path | io.BytesIO, alt: str, page: Page, width: int, height:
         scale = min(scale, 1)  # a picture in somebody's text is never enlarged
     target = str(source) if isinstance(source, Path) else source
     inline = part.new_pic_inline(target, round(image.width * scale), round(image.height * scale))
-    inline.docPr.set("name", "图片")
-    inline.docPr.set("descr", clean(alt))
-    for node in inline.iter(qn("pic:cNvPr")):
-        node.set("name", "图片")
+    for node in (inline.docPr, *inline.iter(qn("pic:cNvPr"))):
+        node.set("name", f"{name}_{picture_digest(image.blob, clean(alt))}")
         node.set("descr", clean(alt))
     return el("r", el("drawing", inline))
 
 
+def picture_digest(blob: bytes, alt: str) -> str:
+    """Twelve hex digits for a picture and its alternative text."""
+    return hashlib.sha256(blob + alt.encode()).hexdigest()[:12]
+
+
 def _figure(name: str, figure: Figure, page: Page) -> list[Element]:
     width = round(page.width * figure.width)
-    image = picture(figure.path, figure.alt or figure.caption, page, width, _PICTURE_LIMIT_DXA)
+    limit, alt = _PICTURE_LIMIT_DXA, figure.alt or figure.caption
+    image = picture(figure.path, alt, page, width, limit, name)
     return [
         paragraph(page.style("图片"), image, keep_next=True),
         caption(name, "图", figure.caption, page.style("Caption")),
@@ -320,8 +344,8 @@ def _photo_grid(grid: PhotoGrid, page: Page) -> Element:
     for number in range(0, len(grid.photos), 2):
         pair = grid.photos[number : number + 2]
         cells = [
-            el("tc", el("tcPr", el("tcW", w=width, type="dxa")), *_photo(p, width, page))
-            for p in pair
+            el("tc", el("tcPr", el("tcW", w=width, type="dxa")), *_photo(n, p, width, page))
+            for n, p in enumerate(pair, start=number + 1)
         ]
         if len(pair) == 1:
             blank = paragraph(page.style("图片"))
@@ -330,12 +354,13 @@ def _photo_grid(grid: PhotoGrid, page: Page) -> Element:
     return frame([width, width], rows, page, grid=False)
 
 
-def _photo(photo: Photo, width: int, page: Page) -> list[Element]:
+def _photo(number: int, photo: Photo, width: int, page: Page) -> list[Element]:
     style = page.style("图片")
     try:
         if photo.path is None:
             raise FileNotFoundError
-        image = picture(photo.path, photo.caption, page, width - 170, round(width * 0.75))
+        size = width - 170, round(width * 0.75)
+        image = picture(photo.path, photo.caption, page, *size, f"photo{number}")
         top = paragraph(style, image, keep_next=True)
     except (OSError, UnrecognizedImageError):
         top = paragraph(style, f"（照片{GAP}）", keep_next=True)

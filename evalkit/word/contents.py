@@ -1,104 +1,115 @@
-"""Fields with cached results, and the contents, numbered as Word numbers its headings."""
+"""Fields with cached results: contents, numbered as Word numbers headings, lists of captions."""
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from docx.document import Document as WordDocument
 from docx.oxml.ns import qn
 
 from evalkit.core.numbers import chinese
+from evalkit.word import bind
 from evalkit.word.blocks import Page
 from evalkit.word.narrative import heading_levels
 from evalkit.word.oxml import Element, bookmark, el, field, paragraph, plain_text, run, style_of
 
-
-def fields(body: Element) -> Iterator[tuple[str, list[Element]]]:
-    """Instruction and result runs of every complex field that holds no other field."""
-    code, result, inside = "", [], ""  # type: str, list[Element], str
-    for node in body.iter(qn("w:r")):
-        mark = node.find(qn("w:fldChar"))
-        if mark is not None:
-            inside = mark.get(qn("w:fldCharType"), "")
-            if inside == "begin":
-                code, result = "", []
-            elif inside == "end" and result:
-                yield code.strip(), result
-        elif inside == "begin":
-            code += "".join(t.text or "" for t in node.iter(qn("w:instrText")))
-        elif inside == "separate":
-            result.append(node)
+LIST_TITLE = "目录小标题"  # style of the titles of lists of tables and figures
 
 
-def set_result(result: list[Element], text: str) -> None:
-    """Write a field's cached result into its first run."""
-    for old in result[0].findall(qn("w:t")):
-        result[0].remove(old)
-    result[0].extend(list(run(text)))
-    for other in result[1:]:
-        other.getparent().remove(other)
-
-
-def _contents(document: WordDocument) -> tuple[list[Element], str]:
-    """The paragraphs of the first TOC field from its begin to its end, and its instruction."""
-    depth, code = 0, ""
-    spanned: list[Element] = []
-    for element in document.element.body.iter(qn("w:p")):
-        said = (t.text.strip() for t in element.iter(qn("w:instrText")) if t.text)
-        code = code or next((text for text in said if text.startswith("TOC")), "")
-        if not code:
-            continue
-        spanned.append(element)
-        kinds = [mark.get(qn("w:fldCharType")) for mark in element.iter(qn("w:fldChar"))]
-        depth += kinds.count("begin") - kinds.count("end")
-        if depth <= 0:
-            break
-    return spanned, code
+def _lists(document: WordDocument) -> list[tuple[str, list[Element]]]:
+    """Instruction and paragraphs of the contents and of each list of captions."""
+    found = []
+    for item in bind.fields(document.element.body):
+        if item.code.split()[:1] == ["TOC"]:
+            holders = (next(mark.iterancestors(qn("w:p"))) for mark in item.marks)
+            found.append((item.code, list(dict.fromkeys(holders))))
+    return found
 
 
 def _put(spanned: list[Element], entries: list[Element]) -> None:
     for entry in entries:
         spanned[0].addprevious(entry)
     for old in spanned:
-        old.getparent().remove(old)
+        ends_section = old.find(f".//{qn('w:sectPr')}") is not None
+        for gone in [c for c in old if c.tag != qn("w:pPr")] if ends_section else [old]:
+            gone.getparent().remove(gone)
 
 
 def collapse(document: WordDocument) -> None:
     """Forget cached entries: in a template they repeat headings, template fields and all."""
-    spanned, code = _contents(document)
-    if spanned:
+    for code, spanned in _lists(document):
         _put(spanned, [paragraph(style_of(spanned[0]), *field(code, [run("…")], dirty=True))])
 
 
 def fill(document: WordDocument, page: Page) -> None:
-    """Write the contents' entries as links to the headings, without page numbers.
+    """Write the entries of contents and lists of captions as links to what they name.
 
-    Page numbers are known to a word processor alone; leaders to nothing would look broken. The
-    field is marked dirty, so Word sets numbers and leaders when it opens the file, without a switch
-    that would ask at every later opening too.
+    A list that says it already is left alone; one of captions goes with its title where there are
+    none. Page numbers are known to a word processor alone: those it has written stay, and leaders
+    to nothing would look broken. The field is marked dirty, so Word sets numbers and leaders when
+    it opens the file, without a switch that would ask at every later opening too.
     """
-    spanned, code = _contents(document)
-    span = re.search(r'\\o "\d-(\d)"', code)
-    deepest, levels = int(span[1]) if span else 3, heading_levels(document)
-    numbers = _Numbers(document)
-    entries: list[Element] = []
-    for heading in document.element.body.iterchildren(qn("w:p")) if spanned else ():
-        style = style_of(heading)
-        number = numbers.next(style)
-        if not 0 < levels.get(style, 0) <= deepest or not plain_text(heading).strip():
+    body = document.element.body
+    for code, spanned in _lists(document):
+        wanted = list(_listed(document, code))
+        said = [pair for entry in spanned if (pair := _said(entry))[0]]
+        names = Counter(mark.get(qn("w:name")) for mark in body.iter(qn("w:bookmarkStart")))
+        links = {link.get(qn("w:anchor")) for p in spanned for link in p.iter(qn("w:hyperlink"))}
+        if [text for text, _ in said] == [text for _, text, _ in wanted] and links <= set(names):
             continue
-        name = f"_Toc{len(entries) + 1:08d}"
-        heading.extend(bookmark(name, *(c for c in heading if c.tag != qn("w:pPr"))))
-        text = run(number + plain_text(heading).strip())
-        link = el("hyperlink", text, anchor=name, history=1)
-        entries.append(paragraph(page.style(f"toc {levels[style]}"), link))
-    if entries:
-        *opening, end = field(code, [], dirty=True)
-        for item in reversed(opening):
-            entries[0].pPr.addnext(item)
-        entries[-1].append(end)
+        entries: list[Element] = []
+        for style, text, target in wanted:
+            shown = "\t".join(filter(None, (text, dict(said).get(text))))
+            link = el("hyperlink", run(shown), anchor=_anchor(target, names), history=1)
+            entries.append(paragraph(page.style(style), link))
+        if entries:
+            *opening, end = field(code, [], dirty=True)
+            for item in reversed(opening):
+                entries[0].pPr.addnext(item)
+            entries[-1].append(end)
+        else:
+            spanned += [p for p in spanned[0].itersiblings(qn("w:p"), preceding=True)
+                        if style_of(p) == page.ids.get(LIST_TITLE.lower())][:1]  # fmt: skip
         _put(spanned, entries)
+
+
+def _said(entry: Element) -> tuple[str, str]:
+    """Text and page number of an entry."""
+    text, tab, last = "".join(r.text for r in entry.iter(qn("w:r"))).strip().rpartition("\t")
+    return (text, last) if tab else (last, "")
+
+
+def _listed(document: WordDocument, code: str) -> Iterator[tuple[str, str, Element]]:
+    """Style, text and target of the entries that an instruction asks for."""
+    body, levels, numbers = document.element.body, heading_levels(document), _Numbers(document)
+    label = re.search(r'\\c\s+"?([^"\s]+)', code)
+    for item in bind.fields(body) if label else ():
+        if item.code.split()[:2] == ["SEQ", label and label[1]]:
+            target = next(item.marks[0].iterancestors(qn("w:p")))
+            yield "table of figures", plain_text(target).strip(), target
+    span = re.search(r'\\o\s+"?\d-(\d)', code)
+    deepest = 0 if label else int(span[1]) if span else 3
+    for heading in body.iterchildren(qn("w:p")):
+        style, title = style_of(heading), plain_text(heading).strip()
+        bare = heading.find(f"{qn('w:pPr')}/{qn('w:numPr')}/{qn('w:numId')}[@{qn('w:val')}='0']")
+        number = numbers.next(style) if bare is None else ""
+        if title and 0 < levels.get(style, 0) <= deepest:
+            yield f"toc {levels[style]}", number + title, heading
+
+
+def _anchor(target: Element, names: Counter[str]) -> str:
+    """The bookmark of a heading or caption that links go to, set where there is none."""
+    for mark in target.iter(qn("w:bookmarkStart")):
+        name: str = mark.get(qn("w:name"), "")
+        if name.startswith(("_Toc", "_Ref")) and names[name] == 1:
+            return name
+    name = next(n for n in (f"_Toc{i:08d}" for i in itertools.count(1)) if n not in names)
+    names[name] = 1
+    target.extend(bookmark(name, *(c for c in target if c.tag != qn("w:pPr"))))
+    return name
 
 
 class _Numbers:

@@ -10,18 +10,18 @@ from __future__ import annotations
 import difflib
 import io
 import re
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from docx import Document
 from docx.document import Document as WordDocument
+from docx.exceptions import InvalidXmlError
 from docx.image.exceptions import UnrecognizedImageError
 from docx.oxml.ns import qn
 
-from evalkit.core.problem import EvalkitError, Problem
+from evalkit.core.problem import Problem
+from evalkit.word import package, transplant
 from evalkit.word.blocks import Page, caption, fitted, frame, gap, picture, room
 from evalkit.word.oxml import (
     EMU_PER_DXA,
@@ -37,7 +37,6 @@ from evalkit.word.oxml import (
     style_of,
 )
 
-_MAX_BYTES = 300_000_000  # unpacked; a docx that says more is a bomb or an archive of scans
 _SHORT_ROW = 200  # characters
 _SMALL_TABLE = 14  # rows: such a table stays on one page
 _TOTALS = ("合计", "总计", "小计")  # never alone on a page
@@ -48,7 +47,7 @@ _NUMBERING = re.compile(
     r"^(?:第[一二三四五六七八九十\d]+[章节部分]+|附件\d*|[（(]?[一二三四五六七八九十\d]{1,3}[）)、．.，,]|[①-⑳])"
 )
 _BROKEN = (AttributeError, LookupError, TypeError, ValueError, ArithmeticError,
-           UnrecognizedImageError)  # fmt: skip
+           InvalidXmlError, UnrecognizedImageError)  # fmt: skip
 _OPENED = {"hyperlink", "ins", "moveTo", "smartTag", "fldSimple", "sdt", "sdtContent", "customXml"}
 _RUN_LOOKS = {"b", "i", "u", "strike", "vertAlign"}
 _CELL_LOOKS = {"gridSpan", "vMerge"}
@@ -102,15 +101,11 @@ class Outline:
 
     def end_of(self, heading: Element, stop: str) -> Element:
         """The last element of a section's own content; `stop` is a style that ends it too."""
-        last, node = heading, heading.getnext()
-        while node is not None and node.find(f".//{qn('w:sectPr')}") is None:
-            if (
-                style_of(node) == stop
-                or style_of(node) in self.levels
-                or local_name(node) == "sectPr"
-            ):
+        last, ends = heading, {stop, *self.levels}
+        for node in heading.itersiblings():
+            if style_of(node) in ends or next(node.iter(qn("w:sectPr")), None) is not None:
                 break
-            last, node = node, node.getnext()
+            last = node
         return last
 
 
@@ -122,7 +117,7 @@ def insert_narrative(outline: Outline, page: Page, source: Path) -> list[Problem
     Raises:
         EvalkitError: `source` is not a Word document.
     """
-    theirs = _open(source)
+    theirs = package.open_document(source)
     levels = heading_levels(theirs)
     copier = _Copier(theirs, page)
     target: Element | None = None  # what the next element comes after
@@ -141,8 +136,8 @@ def insert_narrative(outline: Outline, page: Page, source: Path) -> list[Problem
                 continue
             if target is None or level <= depth:
                 target = None
-                said = f"标题“{title}”不是报告的章节，其下内容未写入报告"
-                copier.say(said, _hint(title, outline))
+                what = f"标题“{title}”不是报告的章节，其下内容未写入报告"
+                copier.say(what, _hint(title, outline))
                 continue
         if target is None:
             if title and loose:
@@ -153,11 +148,8 @@ def insert_narrative(outline: Outline, page: Page, source: Path) -> list[Problem
         except _BROKEN:
             copier.say(f"“{title[:20]}…”的格式损坏，未写入报告", "请在 Word 中重新输入该段或该表")
             continue
-        if (
-            not title
-            and local_name(new[0]) == "p"
-            and next(new[0].iter(qn("w:drawing")), None) is None
-        ):
+        drawn = next(new[0].iter(qn("w:drawing")), None) is not None
+        if not title and not drawn and local_name(new[0]) == "p":
             continue  # an empty line: distances are the template's
         for item in reversed(new):
             target.addnext(item)
@@ -166,18 +158,6 @@ def insert_narrative(outline: Outline, page: Page, source: Path) -> list[Problem
         target = new[-1]
     copier.number_captions()
     return [p.model_copy(update={"file": source.name}) for p in copier.problems.values()]
-
-
-def _open(source: Path) -> WordDocument:
-    try:
-        with zipfile.ZipFile(source) as archive:
-            if sum(item.file_size for item in archive.infolist()) > _MAX_BYTES:
-                raise ValueError
-        return Document(str(source))
-    except Exception:  # whatever python-docx or lxml make of a damaged or hostile file
-        what = "不是可用的 Word 文档（.docx），或过大"
-        remedy = "请用 Word 另存为 .docx，不要加密、不要带宏"
-        raise EvalkitError([Problem(file=source.name, what=what, remedy=remedy)]) from None
 
 
 def _hint(title: str, outline: Outline) -> str:
@@ -229,8 +209,7 @@ class _Copier:
     def _like_caption(self, element: Element) -> bool:
         text, theirs = plain_text(element).strip(), self._style(element)
         looks = [element] if theirs is None else [element, theirs.element]
-        centred = any(n.find(f"{qn('w:pPr')}/{qn('w:jc')}[@{qn('w:val')}='center']") is not None
-                      for n in looks)  # fmt: skip
+        centred = any(node.xpath("w:pPr/w:jc[@w:val='center']") for node in looks)
         named = theirs is not None and (theirs.name or "").lower() == "caption"
         short = 0 < len(text) <= _CAPTION and text[-1] not in "。；：:"
         return short and (named or centred or text[0] in "表图")
@@ -303,53 +282,32 @@ class _Copier:
             self.say(f"{_SAID[local_name(element)]}未写入报告", "请改为文字、表格或图片")
 
     def _drawing(self, element: Element, width: int) -> Iterator[Element]:
-        blip, extent = (element.find(f".//{qn(tag)}") for tag in ("a:blip", "wp:extent"))
-        about = element.find(f".//{qn('wp:docPr')}")
+        extent, about = (element.find(f".//{qn(tag)}") for tag in ("wp:extent", "wp:docPr"))
         try:
-            part: Any = self.theirs.part.related_parts[blip.get(qn("r:embed"))]
-            size = [int(extent.get(side)) // EMU_PER_DXA for side in ("cx", "cy")]
-            scale = min(1, width / size[0])
-            limit = [round(side * scale) for side in size]
+            image = io.BytesIO(transplant.picture_of(element, self.theirs))
+            wide, high = (int(extent.get(side)) // EMU_PER_DXA for side in ("cx", "cy"))
+            scale = min(1, width / wide)
             alt = clean(about.get("descr") or "插图")
-            yield picture(io.BytesIO(part.blob), alt, self.page, *limit)
+            yield picture(image, alt, self.page, round(wide * scale), round(high * scale))
         except _BROKEN:
             self.say("有图表、图形或链接的图片未写入报告", "请粘贴为 PNG 或 JPEG 图片")
 
     def _list(self, key: str) -> str:
         """Copy a list's shape once; its id in the report, empty if it is not defined."""
-        if key in self.lists:
-            return self.lists[key]
-        source, target = (d.part.numbering_part.element for d in (self.theirs, self.page.document))
-        shapes = {n.get(qn("w:numId")): n.find(qn("w:abstractNumId")).get(qn("w:val"))
-                  for n in source.iterchildren(qn("w:num"))}  # fmt: skip
-        found = [a for a in source.iterchildren(qn("w:abstractNum"))
-                 if a.get(qn("w:abstractNumId")) == shapes.get(key)]  # fmt: skip
-        levels = []
-        for level in found[0] if found else ():
-            shape = {n: level.find(qn(f"w:{n}")) for n in ("start", "numFmt", "lvlText")}
-            if local_name(level) == "lvl" and None not in shape.values():
-                value = {n: clean(e.get(qn("w:val"), "")) for n, e in shape.items()}
-                # Symbol-font bullets have no glyph elsewhere; a plain dot has.
-                value["lvlText"] = "•" if value["numFmt"] == "bullet" else value["lvlText"]
-                depth = int(level.get(qn("w:ilvl"), "0"))
-                indent = el("pPr", el("ind", left=640 + 420 * (depth + 1), hanging=420))
-                items = [el(n, val=v) for n, v in value.items()]
-                levels.append(el("lvl", *items, el("lvlJc", val="left"), indent, ilvl=depth))
-        if levels:
-            old = target.findall(qn("w:num"))
-            fresh = str(1 + max(int(n.get(qn("w:numId"))) for n in old))
-            kind = el("multiLevelType", val="hybridMultilevel")
-            old[0].addprevious(el("abstractNum", kind, *levels, abstractNumId=fresh))
-            old[-1].addnext(el("num", el("abstractNumId", val=fresh), numId=fresh))
-            self.lists[key] = fresh
-        return self.lists.setdefault(key, "")
+        if key not in self.lists:
+            shape = next(iter(transplant.list_of(self.theirs, key)), ())
+            levels = [_level(n) for n in shape if local_name(n) == "lvl"]
+            levels = [level for level in levels if level is not None]
+            mine = el("abstractNum", el("multiLevelType", val="hybridMultilevel"), *levels)
+            self.lists[key] = transplant.add_list(self.page.document, mine) if levels else ""
+        return self.lists[key]
 
     def _table(self, element: Element) -> Element:
         """A table in the report's table style, as wide as the page, columns by content."""
         source = [[c for c in _flat(row) if local_name(c) == "tc"]
                   for row in _flat(element) if local_name(row) == "tr"]  # fmt: skip
         source = [cells for cells in source if cells]
-        spans = [[_span(cell) for cell in cells] for cells in source]
+        spans = [[cell.grid_span for cell in cells] for cells in source]
         texts = [[plain_text(cell) for cell in cells] for cells in source]
         columns = max(map(sum, spans), default=1)
         plain_rows = [t for t, s in zip(texts, spans, strict=True) if len(s) == columns]
@@ -380,6 +338,15 @@ class _Copier:
         return frame(widths, rows, self.page)
 
 
-def _span(cell: Element) -> int:
-    found = cell.find(f"{qn('w:tcPr')}/{qn('w:gridSpan')}")
-    return 1 if found is None else int(found.get(qn("w:val")))
+def _level(level: Element) -> Element | None:
+    """What makes the numbers of a list's level, indented as in the report."""
+    shape = {n: level.find(qn(f"w:{n}")) for n in ("start", "numFmt", "lvlText")}
+    if None in shape.values():
+        return None
+    value = {n: clean(e.get(qn("w:val"), "")) for n, e in shape.items()}
+    if value["numFmt"] == "bullet":  # symbol fonts have no glyph elsewhere; a plain dot has
+        value["lvlText"] = "•"
+    depth = int(level.get(qn("w:ilvl"), "0"))
+    indent = el("pPr", el("ind", left=640 + 420 * (depth + 1), hanging=420))
+    items = [el(n, val=v) for n, v in value.items()]
+    return el("lvl", *items, el("lvlJc", val="left"), indent, ilvl=depth)

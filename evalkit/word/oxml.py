@@ -16,17 +16,23 @@ DXA_PER_MM = 1440 / 25.4
 EMU_PER_DXA = 635
 
 # Private-use characters carry marks through the template engine; `clean` keeps them out of data.
-MARK_BLOCK, MARK_REFERENCE = "\ue000", "\ue001"
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff\ue000-\ue00f]")
+MARK_BLOCK, MARK_REFERENCE, MARK_PATH, MARK_TEXT, MARK_END, MARK_UNIT = (
+    "\ue000\ue001\ue002\ue003\ue004\ue005"
+)
+_REFUSED = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff\ue000\ue001\ue005-\ue00f"
+_UNPRINTABLE, _BINDING = re.compile(f"[{_REFUSED}]"), re.compile("[\ue002-\ue004]")
 
 
-def clean(text: str) -> str:
+def clean(text: str, *, bound: bool = False) -> str:
     r"""Text without what XML refuses and without our own marks; line ends become ``\n``.
+
+    Marks of bound numbers stay if `bound`: only text that was cleaned at the door may say so.
 
     >>> clean("a\x00b\r\n\ue000c")
     'ab\nc'
     """
-    return _UNPRINTABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    kept = _UNPRINTABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return kept if bound else _BINDING.sub("", kept)
 
 
 def el(tag: str, *children: Element | str | None, **attributes: str | int) -> Element:
@@ -94,9 +100,9 @@ def field(instruction: str, cached: Iterable[Element], *, dirty: bool = False) -
     ]
 
 
-def bookmark(name: str, *content: Element) -> list[Element]:
-    """Content between bookmark marks; ids are given when the document is finished."""
-    return [el("bookmarkStart", id=0, name=name), *content, el("bookmarkEnd", id=0)]
+def bookmark(name: str, *content: Element, number: int = 0) -> list[Element]:
+    """Content between bookmark marks; final ids are given when the document is finished."""
+    return [el("bookmarkStart", id=number, name=name), *content, el("bookmarkEnd", id=number)]
 
 
 def plain_text(element: Element) -> str:

@@ -8,9 +8,12 @@ from a workbook or from the narrative is ever read as a template or as a field i
 from __future__ import annotations
 
 import copy
+import dataclasses
+import hashlib
 import io
 import itertools
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,14 +28,15 @@ from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from evalkit.core.problem import EvalkitError, Problem
+from evalkit.word import bind, contents, package
 from evalkit.word import blocks as building
-from evalkit.word import contents, package
 from evalkit.word.blocks import Block, Page, bookmark_name, page_of
 from evalkit.word.narrative import Outline, heading_key, heading_levels, insert_narrative
 from evalkit.word.oxml import (
     GAP,
     MARK_BLOCK,
     MARK_REFERENCE,
+    MARK_UNIT,
     Element,
     clean,
     el,
@@ -44,18 +48,31 @@ from evalkit.word.oxml import (
     style_of,
 )
 
+_UNIT = "unit_"  # the template function that names a paragraph
+_LOOP = re.compile(r"{%-?(?:p|tr)\s+for\s+(\w+)\s+in\b")
+_LOOP_END = re.compile(r"{%-?(?:p|tr)\s+endfor\b")
+_NO_UNIT = re.compile(r"{%-?(?:p|tr|tc)\s|{{\s*block\(")
+_ROW_KEYS = ("key", "code", "no", "name")
 _REFERENCE = re.compile(f"{MARK_REFERENCE}(\\w+){MARK_REFERENCE}")
+_SIMPLE_REFERENCE = re.compile(r"REF\s+\S+(\s+\\h|\s+\\\*\s+\w+)*\s*")
 _GAP = re.compile(f"({GAP})")
 _REASONS = {"SecurityError": "用到了不允许的写法", "TemplateSyntaxError": "写法有误"}
 
 
 @dataclass(frozen=True)
 class RenderReport:
-    """What was written: the path, the sections still 待补充, and what a person should look at."""
+    """What was written: the path, the sections still 待补充, and what a person should look at.
+
+    `units` is the text of every generated paragraph and row by key, `bindings` how many fields
+    show each bound number, `pictures` the keys of the drawings.
+    """
 
     path: Path
     missing: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    units: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    bindings: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    pictures: tuple[str, ...] = ()
 
 
 def render(
@@ -86,10 +103,32 @@ def render(
         problems += insert_narrative(outline, page, narrative)
     _place_blocks(document, page, blocks)
     missing = _mark_gaps(document, page)
-    _refresh_captions(document)
+    _own_rest(document, outline)
+    settle(document, page, context.get("bound", {}))
+    units = bind.units(document.element.body)
+    for unit in units.values():
+        bind.seal(unit)
+    texts = {key: unit.full_text for key, unit in units.items()}
+    path = package.save(document, out, about)
+    pictures = tuple(bind.pictures(document.element.body))
+    return RenderReport(path, tuple(missing), tuple(problems), texts, bindings(document), pictures)
+
+
+def settle(document: WordDocument, page: Page, values: Mapping[str, str]) -> None:
+    """Give every field its result: bound numbers, captions, references, contents."""
+    bind.set_properties(document, values, keep=True)
+    for item in bind.document_fields(document):
+        if item.path in values and (item.text != values[item.path] or item.author):
+            item.put(values[item.path])
+    for item, text in labels(document):
+        if item.text != text or item.author:
+            item.put(text)
     contents.fill(document, page)
-    path = package.save(document, out, title=about.get("title", ""), dated=about.get("date"))
-    return RenderReport(path, tuple(missing), tuple(problems))
+
+
+def bindings(document: WordDocument) -> dict[str, int]:
+    """How many fields show each bound number."""
+    return dict(Counter(item.path for item in bind.document_fields(document) if item.path))
 
 
 # --- the template engine --------------------------------------------------------------------
@@ -105,6 +144,7 @@ def _fill(
         problem = Problem(file=template.name, what="不是可用的 Word 模板", remedy="请重新生成模板")
         raise EvalkitError([problem]) from None
     contents.collapse(engine.docx)
+    _mark_units(engine.docx)
 
     def block(name: str) -> str:
         if name not in blocks:
@@ -119,18 +159,22 @@ def _fill(
     values = {key: _literal(value) for key, value in context.items()}
     environment = SandboxedEnvironment(autoescape=True, undefined=StrictUndefined)
     try:
-        engine.render({**values, "block": block, "ref": reference}, environment)
+        engine.render({**values, "block": block, "ref": reference, _UNIT: _unit}, environment)
     except Exception as error:  # a template may ask for anything; whatever fails, say where
         raise EvalkitError([_template_problem(template, engine, error)]) from None
     buffer = io.BytesIO()
     engine.docx.save(buffer)
-    return Document(buffer)
+    document = Document(buffer)
+    for story in bind.stories(document):
+        split_runs(story, bind.BOUND, bind.bound_runs)
+    _own_marked(document.element.body)
+    return document
 
 
 def _literal(value: Any) -> Any:
     """Context values as the engine must see them: cleaned, line ends as new paragraphs."""
     if isinstance(value, str):
-        return re.sub(r"\s*\n\s*", "\a", clean(value).strip())
+        return re.sub(r"\s*\n\s*", "\a", clean(value, bound=True).strip())
     if isinstance(value, Mapping):
         return {key: _literal(item) for key, item in value.items()}
     return [_literal(item) for item in value] if isinstance(value, (list, tuple)) else value
@@ -161,7 +205,77 @@ def _template_problem(template: Path, engine: DocxTemplate, error: Exception) ->
 
 
 def _words(xml: str) -> str:
+    xml = re.sub(rf"{{{{\s*{_UNIT}\(.*?}}}}", "", xml)
     return re.sub(r"<[^>]+>|{%p?\s.*?%}", "", xml).strip() or re.sub(r"<[^>]+>", "", xml).strip()
+
+
+# --- generated paragraphs ------------------------------------------------------------------
+
+
+def _mark_units(document: WordDocument) -> None:
+    """Let each paragraph of the body say which it is: its source, and the row it is made for."""
+    seen: Counter[str] = Counter()
+    loops: list[str] = []
+    for element in document.element.body.iter(qn("w:p")):
+        text = plain_text(element)
+        if opened := _LOOP.search(text):
+            loops.append(opened[1])
+        elif _LOOP_END.search(text):
+            loops = loops[:-1]
+        codes = (node.text or "" for node in element.iter(qn("w:instrText")))
+        if _NO_UNIT.search(text) or not text.strip() or any("TOC" in code for code in codes):
+            continue
+        source = hashlib.sha256(text.encode()).hexdigest()[:12]
+        seen[source] += 1
+        place = ", ".join(["", "loop.index", *loops]) if loops else ""
+        mark = run(f"{{{{ {_UNIT}('{source}.{seen[source]}'{place}) }}}}")
+        next(c for c in element if local_name(c) != "pPr").addprevious(mark)
+
+
+def _unit(source: str, place: int = 0, *rows: Any) -> str:
+    """The mark of one paragraph: in loops rows are known by key, code, number or name."""
+    known = [
+        str(next((row[k] for k in _ROW_KEYS if row.get(k)), place))
+        if isinstance(row, Mapping)
+        else str(place)
+        for row in rows
+    ]
+    return f"{MARK_UNIT}{'.'.join([source, *known])}{MARK_UNIT}"
+
+
+def _own_marked(body: Element) -> None:
+    """Turn marks into units; a paragraph without one goes on from the last."""
+    key, part = "", 0
+    for element in list(body.iter(qn("w:p"))):
+        first = next((r for r in element.iter(qn("w:r")) if MARK_UNIT in plain_text(r)), None)
+        if first is not None:
+            key, part = plain_text(first).strip(MARK_UNIT), 0
+            first.getparent().remove(first)
+        elif plain_text(element).startswith(MARK_BLOCK):
+            key = ""
+        if key:
+            bind.own(element, f"{key}.{part}")
+            part += 1
+
+
+def _own_rest(document: WordDocument, outline: Outline) -> None:
+    """What the evaluator's own text brought is known by its heading and its words."""
+    seen: Counter[str] = Counter()
+    heading = ""
+    owned = {unit.start for unit in bind.units(document.element.body).values()}
+    for element in document.element.body:
+        text = plain_text(element)
+        if style_of(element) in outline.levels:
+            heading = text
+        if any(node in owned for node in element.iter(qn("w:bookmarkStart"))):
+            continue
+        if any("TOC" in (code.text or "") for code in element.iter(qn("w:instrText"))):
+            continue
+        name = hashlib.sha256(f"{heading}|{text}".encode()).hexdigest()[:16]
+        seen[name] += 1
+        rows = element.iter(qn("w:tr")) if local_name(element) == "tbl" else [element]
+        for number, row in enumerate(list(rows)):
+            bind.own(row, f"text.{name}.{seen[name]}.{number}")
 
 
 # --- blocks and references ------------------------------------------------------------------
@@ -180,12 +294,22 @@ def _place_blocks(document: WordDocument, page: Page, blocks: Mapping[str, Block
         here = page.within(section)
         for anchor, name in pending:  # the section that holds an anchor ends after it
             block = blocks[name]
-            for new in building.build(name, block, here) if block is not None else ():
+            for number, new in enumerate(building.build(name, block, here) if block else ()):
                 anchor.addprevious(new)
+                _own_block(name, number, block, new)
             body.remove(anchor)
         pending.clear()
     _tighten(document, page)
-    _split_runs(body, _REFERENCE, lambda n: field(f"REF {bookmark_name(n)} \\h", [run("")]))
+    split_runs(body, _REFERENCE, lambda n: field(f"REF {bookmark_name(n)} \\h", [run("")]))
+
+
+def _own_block(name: str, number: int, block: Block | None, element: Element) -> None:
+    if local_name(element) != "tbl":
+        bind.own(element, f"{name}.{number}")
+        return
+    keys = ["", *building.row_keys(block)] if isinstance(block, building.Table) else ()
+    for place, row in enumerate(element.iterchildren(qn("w:tr"))):
+        bind.own(row, f"{name}.row.{keys[place] if place < len(keys) else place}")
 
 
 def _tighten(document: WordDocument, page: Page) -> None:
@@ -200,7 +324,7 @@ def _tighten(document: WordDocument, page: Page) -> None:
             space.pPr.pStyle.val = end
 
 
-def _split_runs(
+def split_runs(
     body: Element, pattern: re.Pattern[str], make: Callable[[str], list[Element]]
 ) -> None:
     """Replace each match in runs of text by what `make` gives for its group; looks are kept."""
@@ -208,7 +332,7 @@ def _split_runs(
         looks = [] if old.rPr is None else list(old.rPr)
         for child in (c for c in old if local_name(c) != "rPr"):
             pieces = pattern.split(child.text or "") if local_name(child) == "t" else [""]
-            made = [make(p) if n % 2 else [run(p)] for n, p in enumerate(pieces) if p]
+            made = [make(p) if n % 2 else [_copied(p)] for n, p in enumerate(pieces) if p]
             for item in itertools.chain.from_iterable(made or [[el("r", copy.copy(child))]]):
                 for look in reversed(looks):
                     item.get_or_add_rPr().insert(0, copy.deepcopy(look))
@@ -216,22 +340,42 @@ def _split_runs(
         old.getparent().remove(old)
 
 
-def _refresh_captions(document: WordDocument) -> None:
-    """Count SEQ fields in document order, then give every REF field its label as text."""
-    counts: dict[str, int] = {}
-    fields = list(contents.fields(document.element.body))
-    for code, result in fields:
-        if code.startswith("SEQ"):
-            name = code.split()[1]
-            counts[name] = counts.get(name, 0) + 1
-            contents.set_result(result, str(counts[name]))
-    labels = {}
+def _copied(text: str) -> Element:
+    """A run of text that may still hold marks for a later pass."""
+    node = el("t", text)
+    node.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
+    return el("r", node)
+
+
+def labels(document: WordDocument) -> list[tuple[bind.Field, str]]:
+    """Fields that number captions or refer to bookmarks, each with what it must say."""
+    counts: Counter[str] = Counter()
+    found = [item for item in bind.fields(document.element.body) if " " in item.code]
+    said: dict[Element, str] = {}
+    numbers = []
+    for item in (item for item in found if item.code.startswith("SEQ")):
+        counts[item.code.split()[1]] += 1
+        numbers.append((item, str(counts[item.code.split()[1]])))
+        said |= dict.fromkeys(item.result, "") | {item.marks[-1]: numbers[-1][1]}
+    wanted = [item for item in found if _SIMPLE_REFERENCE.fullmatch(item.code)]
+    texts = dict.fromkeys((item.code.split()[1] for item in wanted), "")
     for start in document.element.body.iter(qn("w:bookmarkStart")):
-        inside = itertools.takewhile(lambda n: local_name(n) != "bookmarkEnd", start.itersiblings())
-        labels[start.get(qn("w:name"))] = "".join(plain_text(node) for node in inside)
-    for code, result in fields:
-        if code.startswith("REF") and code.split()[1] in labels:
-            contents.set_result(result, labels[code.split()[1]])
+        if texts.get(start.get(qn("w:name"))) == "":
+            texts[start.get(qn("w:name"))] = _enclosed(start, said)
+    references = [(item, text) for item in wanted if (text := texts[item.code.split()[1]])]
+    return [*numbers, *references]
+
+
+def _enclosed(start: Element, said: Mapping[Element, str]) -> str:
+    """Text of a bookmark within one paragraph, with what fields are going to say; else empty."""
+    text = ""
+    for node in start.itersiblings():
+        if local_name(node) == "bookmarkEnd" and node.get(qn("w:id")) == start.get(qn("w:id")):
+            return text
+        for inner in node.iter(qn("w:r"), qn("w:fldSimple")):
+            own = plain_text(inner) if local_name(inner) == "r" else ""
+            text += said.get(inner, own)
+    return ""
 
 
 # --- gaps -----------------------------------------------------------------------------------
@@ -257,7 +401,7 @@ def _mark_gaps(document: WordDocument, page: Page) -> list[str]:
         if any(GAP in plain_text(node) for node in section):
             missing.append(plain_text(heading).strip())
     yellow = el("rPr", el("highlight", val="yellow"))
-    _split_runs(body, _GAP, lambda text: [run(text, properties=copy.deepcopy(yellow))])
+    split_runs(body, _GAP, lambda text: [run(text, properties=copy.deepcopy(yellow))])
     return missing
 
 

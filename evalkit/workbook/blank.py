@@ -19,7 +19,7 @@ from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
 from evalkit.core.numbers import plain
-from evalkit.core.problem import EvalkitError, Problem
+from evalkit.core.problem import refusal
 from evalkit.core.store import write_atomic
 from evalkit.workbook.reader import EXAMPLE_MARK, FORM_HEAD, INDEX
 from evalkit.workbook.schema import GUIDE_SHEET, LISTS_SHEET, META_SHEET, Field, Schema, Sheet
@@ -51,10 +51,9 @@ def write_blank(path: Path, schema: Schema, content: Content | None = None) -> P
     """Write the workbook; returns the path really written.
 
     `content` is by sheet id: a dict for a form, a list of dicts for a table, by field id;
-    a sheet with `open: X` takes further keys, ``HEADER`` or
-    ``X:HEADER``, as free columns. Money stands in the unit of its
-    column. Numbers and ISO dates in text become numbers and dates, the rest stays text. Sheets
-    without content carry an example row.
+    a sheet with `open: X` takes further keys, ``HEADER`` or ``X:HEADER``, as free columns. Money
+    stands in the unit of its column. Numbers and ISO dates in text become numbers and dates, the
+    rest stays text. Sheets without content carry an example row.
 
     Raises:
         EvalkitError: content for an unknown sheet or field, or longer than a cell can hold.
@@ -83,8 +82,7 @@ def _check(schema: Schema, content: Content) -> None:
             strange += [f"{sheet_id}.{key}" for row in rows for key in row if key not in fields]
     if strange:
         names = "、".join(dict.fromkeys(strange))
-        what = f"“{schema.title}”里没有这些表或字段：{names}"
-        raise EvalkitError([Problem(what=what, code="content")])
+        raise refusal("content", title=schema.title, names=names)
 
 
 @dataclass
@@ -98,8 +96,7 @@ class _Writer:
     codes: dict[str, str] = field(default_factory=dict)  # sheet id → range of its codes
 
     def format(self, style: str = "line", **settings: Any) -> Format:
-        base = {"font_name": "微软雅黑", "font_size": 10, "valign": "vcenter"}
-        settings = base | STYLES[style] | settings
+        settings = STYLES["every"] | STYLES[style] | settings
         key = repr(sorted(settings.items()))
         if key not in self.formats:
             self.formats[key] = self.book.add_format(settings)
@@ -163,8 +160,7 @@ class _Writer:
         page.write_row(1, 0, FORM_HEAD, self.format("head"))
         for row, spec in enumerate(sheet.fields, 2):
             page.write_string(row, 0, spec.label + NEEDS[spec.required].mark, self.format("label"))
-            example = f"例：{spec.example}" if spec.example else ""
-            hints = "；".join(text for text in (spec.note, example) if text)
+            hints = "；".join(_hints(spec))
             page.write_string(row, 2, hints, self.format("hint"))
             entry = (given or {}).get(spec.id)
             self.entry(page, (row, 1), spec, entry, {"align": "left", "indent": 1})
@@ -178,7 +174,7 @@ class _Writer:
     def table(self, page: Worksheet, sheet: Sheet, given: Sequence[Entries] | None) -> None:
         columns = _columns(sheet, given or [])
         widths = [6.0] + [_width(spec, label) for spec, label, _ in columns]
-        _widen(page, widths, None, *(self.format(**_input(spec)) for spec, *_ in columns))
+        _widen(page, widths, None, *(self.format(**TYPES[spec.type].style) for spec, *_ in columns))
         self.title(page, sheet, widths)
         top = 1 + self.groups(page, sheet)
         self.heads(page, top, sheet, columns)
@@ -223,9 +219,7 @@ class _Writer:
             text = label if free else label + need.mark
             fill = NEEDS["always"].fill if free else BANDS[band % 2][0]
             page.write_string(row, column, text, self.format("head", bg_color=fill))
-            first = f"此处写{spec.label}名称，可改" if free else need.meaning
-            example = f"例：{spec.example}" if spec.example else ""
-            hints = [hint for hint in (first, spec.note, example) if hint]
+            hints = _hints(spec, f"此处写{spec.label}名称，可改" if free else need.meaning)
             lines = sum(math.ceil((_units(line) + 1) / 30) for line in hints) + 1
             options = STYLES["comment"] | {"height": 18 * lines + 6}
             page.write_comment(row, column, "\n".join(hints), options)
@@ -245,16 +239,14 @@ class _Writer:
     def entry(self, page: Worksheet, at: Spot, spec: Field, entry: Entry, look: Style) -> None:
         """One cell as a person would type it; text is always text, never a formula."""
         entry = _typed(entry, spec)
-        settings = _input(spec) | STYLES["grid"] | {"bg_color": NEEDS[spec.required].fill}
+        settings = TYPES[spec.type].style | STYLES["grid"] | {"bg_color": NEEDS[spec.required].fill}
         if isinstance(entry, date):
-            settings["num_format"] = TYPES["date"].number_format
+            settings["num_format"] = TYPES["date"].style["num_format"]
         style = self.format(**{**settings, **look})
         if not entry or not isinstance(entry, str):
             page.write(*at, entry, style)
         elif page.write_string(*at, entry, style) != 0:
-            what = f"{spec.label}有 {len(entry)} 个字符，超出一个单元格的容量"
-            remedy = "请缩短，长的叙述写在“文字.docx”里"
-            raise EvalkitError([Problem(what=what, remedy=remedy, code="text.long")])
+            raise refusal("content.long", label=spec.label, size=len(entry))
 
     def validate(self, page: Worksheet, top: int, bottom: int, column: int, spec: Field) -> None:
         rule = {"validate": "list", "source": self.source(spec)}
@@ -286,18 +278,16 @@ def _columns(sheet: Sheet, given: Sequence[Entries]) -> Columns:
     return columns
 
 
-def _input(spec: Field) -> dict[str, Any]:
-    """The format of a cell for a field, without box and colour."""
-    side = {"text": "left", "longtext": "left", "number": "general", "amount": "general"}
-    look = {"align": side.get(spec.type, "center"), "num_format": TYPES[spec.type].number_format}
-    return look | {"indent": 1} if look["align"] == "left" else look
+def _hints(spec: Field, first: str = "") -> list[str]:
+    example = f"例：{spec.example}" if spec.example else ""
+    return [hint for hint in (first, spec.note, example) if hint]
 
 
 def _typed(entry: Entry, spec: Field) -> Entry:
     """What Excel makes of an entry that a person types in a column of this type."""
     if isinstance(entry, Decimal):
         return plain(entry) if len(entry.as_tuple().digits) > _DIGITS else float(entry)
-    if not isinstance(entry, str) or TYPES[spec.type].number_format == "@":
+    if not isinstance(entry, str) or TYPES[spec.type].style["num_format"] == "@":
         return entry
     digits = entry.replace("-", "").replace(".", "")
     if spec.type not in ("date", "longtext") and _NUMBER.fullmatch(entry):

@@ -14,29 +14,21 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from evalkit.core.model import Datum
+from evalkit.core.model import Bound, Datum, Precision
 from evalkit.core.numbers import plain, to_decimal
-from evalkit.core.problem import Problem
+from evalkit.core.problem import Problem, sentence
 from evalkit.workbook.names import clean, half, match_key, nearest, quote
-from evalkit.workbook.texts import WORDS, sentence
+from evalkit.workbook.texts import BOUNDS, WORDS
 
 FieldType = Literal[
     "text", "longtext", "code", "integer", "number", "amount", "date", "choice", "yesno", "value"
 ]
 Content = str | int | float | bool | datetime | date | time | timedelta | None
-Bound = Literal["", "≥", "≤", "=", ">", "<"]
-Precision = Literal["", "month", "year"]
 Reading = tuple[Datum, list[Problem]]
 
 LONG_TEXT = 5_000
 _NUMBER_TEXT = 60  # longer text is never one number
 
-_BOUNDS: dict[str, Bound] = {
-    word: bound for bound, words in WORDS["bounds"].items() for word in words.split()
-}
-_BEHIND, _YES, _NO, _NOTHING, _PERCENT = (
-    frozenset(WORDS[name].split()) for name in ("behind", "yes", "no", "nothing", "percent")
-)
 _SCALES = {"千": 3, "万": 4, "百万": 6, "千万": 7, "亿": 8, "万亿": 12}  # powers of ten
 
 
@@ -45,13 +37,13 @@ def _any_of(words: Iterable[str]) -> str:
 
 
 _QUANTITY = re.compile(
-    rf"(?P<bound>{_any_of(_BOUNDS.keys() - _BEHIND)})?\s*"
+    rf"(?P<bound>{_any_of(BOUNDS.keys() - WORDS['behind'])})?\s*"
     r"(?:人民币|¥|达到)?\s*(?P<part>百分之)?"
     r"(?P<number>[+-]?(?:\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})+|\d+)(?:\.\d+)?"
     r"(?:[eE][+-]?\d{1,2})?)\s*"
     # a unit, not a sentence: no digits but m2, m3; none of the words that make a statement
     r"(?P<unit>(?![\-~/.,:])(?:(?![未不无已全均没其后前内的了并与])[^\W\d_]|[%‰/·.℃²³()]|(?<=m)[23]){1,12}?)?\s*"
-    rf"(?P<tail>{_any_of(_BEHIND)})?"
+    rf"(?P<tail>{_any_of(WORDS['behind'])})?"
 )
 _DATES = [  # the last two are numbers where no date is asked for
     re.compile(
@@ -96,7 +88,7 @@ def quantity(raw: str) -> Datum | None:
     unit = "%" if found["part"] else normal_unit(found["unit"] or "")
     if unit in _SCALES:  # 3万 without a noun
         value, unit = value.scaleb(_SCALES[unit]), ""
-    bound = _BOUNDS.get(found["bound"] or found["tail"], "")
+    bound = BOUNDS.get(found["bound"] or found["tail"], "")
     return Datum(value=Decimal(plain(value)), raw=raw, unit=unit, bound=bound)
 
 
@@ -107,7 +99,7 @@ def normal_unit(unit: str) -> str:
     ('万元', '%')
     """
     unit = "".join(half(unit).split())
-    return "%" if unit in _PERCENT else unit.removesuffix("整")
+    return "%" if unit in WORDS["percent"] else unit.removesuffix("整")
 
 
 def split_scale(unit: str) -> tuple[int, str]:
@@ -169,7 +161,7 @@ def yes_no(text: str) -> Literal["是", "否"] | None:
     ('是', '否', None)
     """
     key = match_key(text)
-    return "是" if key in _YES else "否" if key in _NO else None
+    return "是" if key in WORDS["yes"] else "否" if key in WORDS["no"] else None
 
 
 def read_cell(
@@ -197,7 +189,7 @@ def read_cell(
     problems = [sentence("text.control")] if dirty else []
     if len(text) > LONG_TEXT:
         problems.append(sentence("text.long", size=len(text)))
-    if not text or (text in _NOTHING and kind not in ("text", "longtext", "code")):
+    if not text or (text in WORDS["nothing"] and kind not in ("text", "longtext", "code")):
         return Datum(raw=text), problems
     datum, more = _from_text(text, kind, unit, choices)
     return datum, problems + more

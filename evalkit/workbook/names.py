@@ -11,7 +11,8 @@ from evalkit.workbook.texts import SIGNS
 _HALF = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _HALF |= {ord(other): ord(signs[0]) for signs in SIGNS for other in signs[1:]}
 _ESCAPED = re.compile(r"_x(00[01][0-9A-Fa-f]|007[Ff])_")  # how a control character sits in a sheet
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+# with control characters go those of the private use area that mark places in a report
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ue000-\ue00f]")
 _SPACE = re.compile(r"\s+")
 _LABEL_END = re.compile(r"(?:[*△:]|\((?P<inner>[^()]*)\))$")
 

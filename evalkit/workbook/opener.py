@@ -13,7 +13,7 @@ import msoffcrypto
 from openpyxl import Workbook, load_workbook
 from openpyxl.worksheet.cell_range import CellRange
 
-from evalkit.workbook.texts import refusal
+from evalkit.core.problem import refusal
 
 MAX_BYTES = 200 * 2**20  # unpacked
 MAX_ENTRIES = 10_000
@@ -36,23 +36,23 @@ def open_twice(path: Path) -> tuple[Workbook, Workbook]:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise refusal(path, "file.missing") from None
+        raise refusal("file.missing", file=path.name) from None
     except OSError as error:
-        raise refusal(path, "file.unreadable", why=error.strerror) from None
+        raise refusal("file.unreadable", file=path.name, why=error.strerror) from None
     if data.startswith(_OLE):
-        raise refusal(path, "file.encrypted" if _encrypted(data) else "file.old")
+        raise refusal("file.encrypted" if _encrypted(data) else "file.old", file=path.name)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             formulas = _look(path, archive, len(data))
     except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError):
-        raise refusal(path, "file.kind") from None
+        raise refusal("file.kind", file=path.name) from None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl on extensions that it drops
             values = load_workbook(io.BytesIO(data), data_only=True, keep_links=False)
             return values, load_workbook(io.BytesIO(data), keep_links=False) if formulas else values
     except Exception as error:  # openpyxl raises whatever a damaged part provokes
-        raise refusal(path, "file.damaged", why=type(error).__name__) from None
+        raise refusal("file.damaged", file=path.name, why=type(error).__name__) from None
 
 
 def _look(path: Path, archive: zipfile.ZipFile, packed: int) -> bool:
@@ -61,22 +61,22 @@ def _look(path: Path, archive: zipfile.ZipFile, packed: int) -> bool:
     unpacked = sum(entry.file_size for entry in entries)
     bomb = unpacked > RATIO_FROM and unpacked > MAX_RATIO * packed
     if bomb or unpacked > MAX_BYTES or len(entries) > MAX_ENTRIES:
-        raise refusal(path, "file.size", mb=unpacked // 2**20, parts=len(entries))
+        raise refusal("file.size", file=path.name, mb=unpacked // 2**20, parts=len(entries))
     names = {entry.filename for entry in entries}
     if "xl/workbook.xml" not in names:
-        raise refusal(path, "file.kind")
+        raise refusal("file.kind", file=path.name)
     span, formulas = 0, False
     for name in sorted(names):
         part = archive.read(name) if name.endswith((".xml", ".rels")) else b""
         if b"<!DOCTYPE" in part:  # no program writes one; entities could unfold without end
-            raise refusal(path, "file.doctype")
+            raise refusal("file.doctype", file=path.name)
         if name.startswith("xl/worksheets/"):
             formulas = formulas or _FORMULA.search(part) is not None
             for found in _SPAN.finditer(part):
                 area = CellRange(found[1].decode())
                 span += area.size["rows"] * area.size["columns"]
     if span > MAX_SPAN:
-        raise refusal(path, "file.span")
+        raise refusal("file.span", file=path.name)
     return formulas
 
 

@@ -20,12 +20,12 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from evalkit.core.model import Datum, Row, Source, Table
-from evalkit.core.problem import Problem
+from evalkit.core.problem import Problem, refusal, sentence
 from evalkit.workbook.cells import normal_unit, read_cell, split_scale
 from evalkit.workbook.names import clean, label_key, match_key, nearest, quote, split_label
 from evalkit.workbook.opener import open_twice
 from evalkit.workbook.schema import GUIDE_SHEET, LISTS_SHEET, META_SHEET, Field, Schema, Sheet
-from evalkit.workbook.texts import WORDS, excel_error, refusal, sentence
+from evalkit.workbook.texts import WORDS
 
 HEADER_WITHIN = 15
 INDEX, EXAMPLE_MARK = "序号", "例"
@@ -33,7 +33,6 @@ FORM_HEAD = ("项目", "填写内容", "说明")
 
 _FOOTNOTE = re.compile(r"(注|备注|说明|附注|填表说明|资料来源|数据来源)\s*\d*\s*[:：、.．]")
 _SIGNATURE = re.compile(r"(填表|填报|制表|审核|编制|复核|联系)(人|日期|单位|电话)\s*[:：]")
-_TOTALS = frozenset(WORDS["totals"].split())
 _UNIT_LINE = re.compile(r"(?:金额)?单位[:：]\s*(\S*元)")
 _OTHER_FILE = re.compile(r"\[(?:\d+|[^\]]+\.(?:xl\w+|et))\]", re.IGNORECASE)
 
@@ -50,7 +49,6 @@ class _Cell(NamedTuple):
 
 _EMPTY = _Cell()
 _Spot = tuple[int, int]  # row, column
-_Located = tuple[dict[str, _Spot], list[str]]
 
 
 @dataclass(frozen=True)
@@ -101,28 +99,25 @@ def read(path: Path, schema: Schema) -> Source:
     values, formulas = open_twice(path)
     titles = {label_key(title): title for title in values.sheetnames}
     version, problems = _version(path, schema, values)
-    forms: dict[str, dict[str, Datum]] = {}
+    forms: dict[str, Row] = {}
     tables: dict[str, Table] = {}
-    open_columns: dict[str, list[str]] = {}
     pages: dict[str, _Page] = {}
     for sheet in schema.sheets:
         title = titles.get(label_key(sheet.name))
         page = _page(title, values[title], formulas[title]) if title else None
         pages[sheet.id] = page or _Page(sheet.name)
         if sheet.kind == "form":
-            blank = {spec.id: Datum() for spec in sheet.fields}
-            forms[sheet.id] = blank | (_read_form(page, sheet, version) if page else {})
+            forms[sheet.id] = sheet.blank | (_read_form(page, sheet, version) if page else {})
         else:
-            tables[sheet.id], opened = _read_table(page, sheet, version) if page else ([], [])
-            if sheet.open:
-                open_columns[sheet.id] = opened
+            tables[sheet.id] = _read_table(page, sheet, version) if page else []
     for sheet in schema.sheets:
         if sheet.kind == "table":
             _check_codes(pages[sheet.id], sheet, schema, tables)
         problems += _gathered(pages[sheet.id].problems)
+    opened = {sheet.id: _free_headers(tables[sheet.id]) for sheet in schema.sheets if sheet.open}
     return Source(
         path=str(path), schema_name=schema.name, version=version,
-        forms=forms, tables=tables, open_columns=open_columns,
+        forms=forms, tables=tables, open_columns=opened,
         problems=[problem.model_copy(update={"file": path.name}) for problem in problems],
     )  # fmt: skip
 
@@ -137,9 +132,9 @@ def _version(path: Path, schema: Schema, book: Workbook) -> tuple[int, list[Prob
     keys = {label_key(sheet.name): sheet for sheet in schema.sheets}
     absent = [keys[key] for key in keys if key not in map(label_key, book.sheetnames)]
     if meta.get("schema", schema.name) != schema.name or len(absent) == len(schema.sheets):
-        raise refusal(path, "meta.other", title=schema.title)
+        raise refusal("meta.other", file=path.name, title=schema.title)
     if version > schema.version:
-        raise refusal(path, "meta.newer", has=version, mine=schema.version)
+        raise refusal("meta.newer", file=path.name, has=version, mine=schema.version)
     problems: list[Problem] = []
     if not version:
         problems.append(sentence("meta.missing"))
@@ -187,7 +182,9 @@ def _datum(page: _Page, row: int, column: int, spec: Field, unit: str) -> tuple[
     if _OTHER_FILE.search(cell.formula):
         page.say("formula.external", address, spec.label)
     if cell.type == "e":
-        datum, problems = Datum(raw=str(cell.value)), [excel_error(str(cell.value))]
+        why = sentence(f"formula.{cell.value}", shown=cell.value)
+        problems = [why.model_copy(update={"code": "formula.error"})]
+        datum = Datum(raw=str(cell.value))
     elif cell.formula and cell.value is None and cell.type != "str":  # str: its result is empty
         datum, problems = Datum(raw=cell.formula), [sentence("formula.uncached")]
     else:
@@ -209,25 +206,34 @@ class _Place(NamedTuple):
     column: int
     unit: str  # of the header or the field
 
+    @property
+    def address(self) -> str:
+        return _address(self.row, self.column)
 
-def _locate(page: _Page, sheet: Sheet, labels: Mapping[_Spot, str], version: int) -> _Located:
-    """Where each field's label stands, and the labels of the others; says what is twice or missing.
+
+def _locate(
+    page: _Page, sheet: Sheet, labels: Mapping[_Spot, str], version: int
+) -> tuple[list[_Place], list[str]]:
+    """The fields where their labels stand, and the labels of the others; says what is wrong.
 
     `labels` are texts by row and column; `version` is that of the workbook.
     """
     kind = "行" if sheet.kind == "form" else "列"
     by_key = {label_key(spec.label): spec for spec in sheet.columns}
-    found: dict[str, _Spot] = {}
+    found: dict[str, _Place] = {}
     for spot, label in labels.items():
-        spec = by_key.get(label_key(label))
-        if spec and found.setdefault(spec.id, spot) != spot:
+        name, unit = split_label(label)
+        if (spec := by_key.get(name)) and spec.id in found:
             page.say("column.duplicate", _address(*spot), kind=kind, name=quote(label))
+        elif spec:
+            found[spec.id] = _Place(spec.id, spec, *spot, unit)
     absent = [spec for spec in sheet.columns if spec.id not in found]
     for code, needed in (("column.missing", True), ("column.absent", False)):
         missed = [s.label for s in absent if bool(s.required) == needed and s.since <= version]
         if missed:
             page.say(code, kind=kind, names="、".join(missed))
-    return found, [spec.label for spec in absent]
+    places = [found[spec.id] for spec in sheet.columns if spec.id in found]
+    return places, [spec.label for spec in absent]
 
 
 def _read_form(page: _Page, sheet: Sheet, version: int) -> dict[str, Datum]:
@@ -235,18 +241,10 @@ def _read_form(page: _Page, sheet: Sheet, version: int) -> dict[str, Datum]:
     known = [at for at, cell in page.cells.items() if label_key(cell.text) in keys]
     ((at, _),) = Counter(column for _, column in known).most_common(1) or [(1, 0)]
     labels = {spot: cell.text for spot, cell in page.cells.items() if spot[1] == at and cell.text}
-    found, absent = _locate(page, sheet, labels, version)
-    places = [
-        _Place(
-            spec.id,
-            spec,
-            spot[0],
-            page.area(*spot)[2] + 1,
-            spec.unit or split_label(labels[spot])[1],
-        )
-        for spec in sheet.fields
-        if (spot := found.get(spec.id))
-    ]
+    places, absent = _locate(page, sheet, labels, version)
+    for number, place in enumerate(places):
+        beside, unit = page.area(place.row, at)[2] + 1, place.spec.unit or place.unit
+        places[number] = place._replace(column=beside, unit=unit)
     result = _read_places(page, places, above={})
     for (row, _), label in labels.items():
         other = label_key(label) in keys or label in FORM_HEAD or _FOOTNOTE.match(label)
@@ -281,14 +279,17 @@ def _find_head(page: _Page, sheet: Sheet, version: int) -> _Head | None:
     above = " ".join(cell.text for (row, _), cell in page.cells.items() if row < best)
     stated = _UNIT_LINE.search(above)
     labels = {(best, column): page.header(best, column) for column in width}
-    found, absent = _locate(page, sheet, labels, version)
+    places, absent = _locate(page, sheet, labels, version)
     head = _Head(max(page.area(best, column)[3] for column in width))
-    for spec in sheet.columns:
-        if spot := found.get(spec.id):
-            unit = normal_unit(split_label(labels[spot])[1])
-            unit = unit or (stated[1] if stated and spec.type == "amount" else "")
-            head.columns.append(_Place(spec.id, spec, *spot, unit or spec.unit))
-            _check_unit(page, spec, unit, _address(*spot))
+    for place in places:
+        spec, unit = place.spec, normal_unit(place.unit)
+        if spec.type == "amount":
+            unit = unit or (stated[1] if stated else "")
+            if not unit:
+                page.say("unit.missing", place.address, spec.label, unit=spec.unit)
+            elif split_scale(unit)[1] != "元":
+                page.say("unit.unknown", place.address, text=spec.label, unit=unit)
+        head.columns.append(place._replace(unit=unit or spec.unit))
     below = {column: row for row, column in reversed(page.cells) if row > head.row}
     opened: set[str] = set()
     for (_, column), label in labels.items():
@@ -312,28 +313,24 @@ def _find_head(page: _Page, sheet: Sheet, version: int) -> _Head | None:
     return head
 
 
-def _check_unit(page: _Page, spec: Field, unit: str, address: str) -> None:
-    if spec.type == "amount" and not unit:
-        page.say("unit.missing", address, spec.label, unit=spec.unit)
-    elif spec.type == "amount" and split_scale(unit)[1] != "元":
-        page.say("unit.unknown", address, text=spec.label, unit=unit)
-
-
-def _read_table(page: _Page, sheet: Sheet, version: int) -> tuple[Table, list[str]]:
+def _read_table(page: _Page, sheet: Sheet, version: int) -> Table:
     head = _find_head(page, sheet, version)
     if head is None:
-        return [], []
+        return []
     rows = dict.fromkeys(_data_rows(page, head))
     filled = {column for row, column in page.cells if row in rows}
     columns = [c for c in head.columns if c.key == c.spec.id or c.column in filled]
-    blank = {spec.id: Datum() for spec in sheet.columns}
     table: Table = []
     for row in rows:
         start, above = len(page.problems), table[-1] if table else {}
         places = [column._replace(row=row) for column in columns]
-        table.append(blank | _read_places(page, places, above))
+        table.append(sheet.blank | _read_places(page, places, above))
         page.ascribe(start, table[-1])
-    return table, [c.key.partition(":")[2] for c in columns if c.key != c.spec.id]
+    return table
+
+
+def _free_headers(table: Table) -> list[str]:
+    return [key.partition(":")[2] for key in table[0] if ":" in key] if table else []
 
 
 def _data_rows(page: _Page, head: _Head) -> Iterator[int]:
@@ -346,7 +343,7 @@ def _data_rows(page: _Page, head: _Head) -> Iterator[int]:
         first = page.cell(row, filled[0]).text
         if any(page.cell(row, column).text.startswith(EXAMPLE_MARK) for column in head.index):
             _check_example(page, head, row)
-        elif match_key(first) in _TOTALS:
+        elif match_key(first) in WORDS["totals"]:
             page.say("row.total", _address(row, filled[0]), name=quote(first))
         elif not (_SIGNATURE.match(first) or (len(filled) == 1 and _FOOTNOTE.match(first))):
             yield row
@@ -390,7 +387,7 @@ def _check_codes(page: _Page, sheet: Sheet, schema: Schema, tables: dict[str, Ta
     for spec in sheet.columns:
         seen: dict[str, str] = {}
         target = schema.sheet(spec.refers) if spec.refers else None
-        codes = _codes(target, tables[target.id]) if target else []
+        codes = [row[target.key].text for row in tables[target.id]] if target else []
         known = {match_key(code): code for code in codes}
         for at, row in enumerate(table):
             datum = row[spec.id]
@@ -401,15 +398,9 @@ def _check_codes(page: _Page, sheet: Sheet, schema: Schema, tables: dict[str, Ta
             if key in known:
                 table[at] = row | {spec.id: datum.model_copy(update={"value": known[key]})}
             elif key and target and codes:  # where the target itself is empty, that is the problem
-                facts = {"sheet": target.name, "hint": nearest(datum.text, codes)}
+                facts = {"table": target.name, "hint": nearest(datum.text, codes)}
                 page.say("refers.unknown", cell, spec.label, text=text, **facts)
             page.ascribe(start, row)
-
-
-def _codes(sheet: Sheet, table: Table) -> list[str]:
-    """The codes of a table that others refer to."""
-    column = next(spec.id for spec in sheet.columns if spec.unique)
-    return [row[column].text for row in table]
 
 
 def _gathered(problems: Sequence[Problem]) -> list[Problem]:

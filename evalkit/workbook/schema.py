@@ -11,13 +11,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import Field as Setting
 from pydantic import ValidationError
 
-from evalkit.core.model import Frozen
+from evalkit.core.model import Datum, Frozen, Row
 from evalkit.core.paths import asset
-from evalkit.core.problem import EvalkitError, Problem
+from evalkit.core.problem import EvalkitError, refusal, sentence
+from evalkit.core.yaml_file import load_yaml
 from evalkit.workbook.cells import FieldType
 from evalkit.workbook.names import label_key
 
@@ -28,7 +28,8 @@ class Field(Frozen):
     """One column of a table or one line of a form.
 
     `unit` is the unit of a bare number; `unit_from` names the field of the same row that states
-    it instead. `since` is the schema version that brought the field.
+    it instead. `result` is what the evaluation finds, no part of an indicator's approved design.
+    `since` is the schema version that brought the field.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Field(Frozen):
     unique: bool = False
     refers: str = ""
     fill_down: bool = False
+    result: bool = False
     group: str = ""
     note: str = ""
     example: str = ""
@@ -63,6 +65,16 @@ class Sheet(Frozen):
     def columns(self) -> tuple[Field, ...]:
         """The fields with a column of their own: all but the open one."""
         return tuple(field for field in self.fields if field.id != self.open)
+
+    @property
+    def blank(self) -> Row:
+        """A row or form that nobody has filled in."""
+        return {field.id: Datum() for field in self.columns}
+
+    @property
+    def key(self) -> str:
+        """The column of codes that other sheets refer to."""
+        return next(field.id for field in self.columns if field.unique)
 
     @property
     def open_field(self) -> Field | None:
@@ -107,25 +119,20 @@ def load_schema(name: str) -> Schema:
     """
     path = asset("params", "workbooks", f"{name}.yaml")
     if not path.is_file():
-        what, remedy = f"没有名为“{name}”的工作簿定义", "请检查 params/workbooks 文件夹"
-        raise EvalkitError([Problem(what=what, remedy=remedy)])
+        raise refusal("schema.name", name=name)
     return _load(path, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=16)
 def _load(path: Path, _mtime: int) -> Schema:
+    content = load_yaml(path, texts=True)
     try:
-        # every scalar as text, so that `id: no` and `example: 2024-01-01` mean what they say
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506
         schema = Schema.model_validate(content)
         faults = list(_faults(schema))
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, f['loc']))} 不合要求：{f['msg']}" for f in error.errors()]
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        faults = [f"不是有效的 YAML：{error}"]
     if faults:
-        facts = {"file": path.name, "remedy": "请修改该文件", "code": "schema"}
-        raise EvalkitError([Problem(what=what, **facts) for what in faults])
+        raise EvalkitError([sentence("schema", file=path.name, fault=fault) for fault in faults])
     return schema
 
 

@@ -21,8 +21,8 @@ from evalkit.core import result_file
 from evalkit.core.measure import Measure
 from evalkit.core.model import STRICT_STAGES, Datum, Result, Source, Stage, problem_at
 from evalkit.core.paths import asset, workspace
-from evalkit.core.problem import EvalkitError, Problem, refuse
-from evalkit.core.store import keep_aside, sha256, write_json
+from evalkit.core.problem import Problem, refuse
+from evalkit.core.store import sha256, write_json
 from evalkit.indicators import freeze
 from evalkit.policy import Policy
 from evalkit.policy import load as load_policy
@@ -36,7 +36,7 @@ from evalkit.workbook.reader import read
 from evalkit.workbook.schema import Schema, load_schema
 
 NAME = "project_evaluation"
-REPORT, PAPERS, CHECKS, NARRATIVE = "评价报告.docx", "底稿.xlsx", "checks.json", "文字.docx"
+PAPERS, CHECKS, NARRATIVE = "底稿.xlsx", "checks.json", "文字.docx"
 
 
 class Params(BaseModel):
@@ -109,6 +109,8 @@ def evaluate(data: Data) -> Result:
     Raises:
         EvalkitError: with every error of the workbook, the scores and the checks at once.
     """
+    from evalkit.review.delivery import answers
+
     source, policy, stage = data.source, data.policy, data.params.stage
     measure = data.survey.measure if data.survey else Measure(gap="满意度问卷待补充")
     indicators = gather(source, measure)
@@ -119,6 +121,7 @@ def evaluate(data: Data) -> Result:
         *check_scorecard(card, policy),
         *check_evaluation(source, indicators, card, policy),
         *_photos(data),
+        *answers(_out(data), stage),
     ]
     named = [p.model_copy(update={"file": p.file or data.path.name}) for p in problems]
     unique = list(dict.fromkeys(for_stage(named, stage)))
@@ -152,46 +155,48 @@ def deliver(data: Data, result: Result, drawn: dict[str, Path]) -> dict[str, Pat
         What was written, by kind; a file held open elsewhere was written beside it.
     """
     from evalkit.report import evaluation, papers
-    from evalkit.word import package, render
+    from evalkit.review import delivery
+    from evalkit.template.build import template_for
+    from evalkit.word import package
 
     out = _out(data)
-    _keep_edited(out)
     style = str(data.policy.value("report_style"))
-    context, blocks = evaluation.report_context(result, drawn, data.path.parent, style)
+    filling = evaluation.report_context(result, drawn, data.path.parent, style)
     narrative = data.path.with_name(NARRATIVE)
-    template = asset("templates", f"{NAME}.docx")
-    rendered = render.render(
-        template, context, out / REPORT, blocks, narrative if narrative.exists() else None
+    report = delivery.deliver_report(
+        out, result, template_for(NAME, style), filling, narrative if narrative.exists() else None
     )
-    found = [*result.problems, *for_stage(rendered.problems, result.stage)]
-    found += package.check(rendered.path)
+    delivery.keep_edited(out, PAPERS)
+    found = [*result.problems, *for_stage(report.problems, result.stage)]
+    found += package.check(report.path)
     checks = {
         "problems": [problem.model_dump(mode="json") for problem in found],
-        "missing": rendered.missing,
+        "missing": report.missing,
     }
     files = {
-        "评价报告": rendered.path,
+        "评价报告": report.path,
         "底稿": papers.write_papers(result, out / PAPERS),
         "核对": write_json(out / CHECKS, checks),
     }
-    run = _run(data) | {"outputs": {path.name: sha256(path) for path in files.values()}}
+    made = {path.name: sha256(path) for kind, path in files.items() if kind != "核对"}
+    run = _run(data) | {"outputs": made, "report": report.record}
     return files | {"结果": result_file.save(out / result_file.FILE_NAME, result, run)}
 
 
-def _keep_edited(out: Path) -> None:
-    """Copy aside what a person changed since this folder's last run."""
-    try:
-        written = result_file.load(out / result_file.FILE_NAME)[1].get("outputs", {})
-    except EvalkitError:
-        written = {}
-    for name in (REPORT, PAPERS):
-        path = out / name
-        if path.is_file() and sha256(path) != written.get(name):
-            keep_aside(path)
+def sample(style: str) -> tuple[Any, ...]:
+    """What a template may say, from the demo: context, blocks, bound paths, outline, musts."""
+    from evalkit.report import evaluation
+
+    data = load(Params())
+    context, blocks = evaluation.report_context(evaluate(data), {}, data.path.parent, style)
+    return context, blocks, context["bound"], context["document"]["headings"], evaluation.REQUIRED
 
 
 def checks(files: dict[str, Path]) -> list[Problem]:
-    """What is still to be looked at, read back from checks.json."""
+    """The report as it stands against its result; all that is still to be looked at."""
+    from evalkit.review import verify
+
+    verify.update(files["评价报告"], files["结果"])
     found = json.loads(files["核对"].read_text(encoding="utf-8"))
     gaps = [Problem(severity="note", what=f"“{name}”一节待补充") for name in found["missing"]]
     return [*map(Problem.model_validate, found["problems"]), *gaps]

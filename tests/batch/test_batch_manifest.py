@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
 from evalkit.batch import manifest
+from evalkit.batch.jobs import Job
 from evalkit.core.store import keep_aside
 
 
@@ -17,6 +20,37 @@ def test_the_shared_inputs_cover_source_and_params(monkeypatch, tmp_path):
     after = manifest.shared_inputs()
     assert after["params"] != before["params"]
     assert after["evalkit"] == before["evalkit"]
+
+
+def test_files_that_lie_loose_in_params_count_too(monkeypatch, tmp_path):
+    (tmp_path / "params" / "policy").mkdir(parents=True)
+    (tmp_path / "templates").mkdir()
+    monkeypatch.chdir(tmp_path)
+    before = manifest.shared_inputs()
+    (tmp_path / "params" / "verify.yaml").write_text("a: 1", encoding="utf-8")
+    assert manifest.shared_inputs()["params"] != before["params"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "counts"),
+    [
+        ("project_evaluation.docx", True),
+        ("project_evaluation.yaml", True),
+        ("consulting/project_evaluation.docx", True),
+        ("other.docx", False),
+    ],
+)
+def test_all_of_a_notebooks_templates_count_and_no_others(monkeypatch, tmp_path, changed, counts):
+    (tmp_path / "params" / "policy").mkdir(parents=True)
+    (tmp_path / "templates" / "consulting").mkdir(parents=True)
+    workbook, notebook = tmp_path / "数据底稿.xlsx", tmp_path / "project_evaluation.ipynb"
+    for path in (workbook, notebook):
+        path.write_bytes(b"1")
+    monkeypatch.chdir(tmp_path)
+    job = Job(2, "1", "甲", notebook, workbook, "1_甲")
+    before = manifest.inputs(job, {})
+    (tmp_path / "templates" / changed).write_bytes(b"2")
+    assert (manifest.inputs(job, {}) != before) == counts
 
 
 def test_hidden_lock_and_kept_files_are_no_results(tmp_path):

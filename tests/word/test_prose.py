@@ -8,6 +8,7 @@ from word_results import ROWS, _card, _indicator, make_result
 
 from evalkit.core.model import PolicyUse
 from evalkit.report import evaluation, prose
+from evalkit.word.bind import unbound
 from evalkit.word.oxml import GAP, clean
 
 CARD = _card({})
@@ -16,7 +17,7 @@ CARD = _card({})
 @pytest.mark.parametrize("place", range(len(ROWS)))
 def test_an_analysis_says_points_score_rate_standard_and_evidence(place: int) -> None:
     indicator = CARD.indicators[place]
-    text = "".join(prose.indicator_paragraphs(indicator, place, []))
+    text = unbound("".join(prose.indicator_paragraphs(indicator, place, [])))
     assert f"{indicator.points}分" in text
     assert f"得{indicator.score:.2f}分" in text
     assert f"得分率{indicator.rate:.2f}%" in text
@@ -27,7 +28,7 @@ def test_an_analysis_says_points_score_rate_standard_and_evidence(place: int) ->
 
 def test_a_lost_mark_without_a_reason_is_a_gap_not_an_invention() -> None:
     row = (*ROWS[11][:-1], "")
-    text = prose.indicator_paragraphs(_indicator(row), 0, [])[1]
+    text = unbound(prose.indicator_paragraphs(_indicator(row), 0, [])[1])
     assert f"扣0.16分，原因是：{GAP}。" in text
 
 
@@ -54,7 +55,7 @@ def test_a_group_with_a_gap_has_no_subtotal() -> None:
     card = _card({"C101": "实际完成值待补充"})
     group = next(g for g in card.level1() if g.level1 == "产出")
     text = prose.group_paragraph(group, [i for i in card.indicators if i.level1 == "产出"])
-    assert text == "产出类指标分值40分，其中清扫保洁面积完成率待补充，小计待补充。"
+    assert unbound(text) == "产出类指标分值40分，其中清扫保洁面积完成率待补充，小计待补充。"
 
 
 def test_a_group_without_loss_says_so() -> None:

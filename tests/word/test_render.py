@@ -129,7 +129,8 @@ def test_a_report_without_survey_counts_its_annexes_anew(
 def test_captions_count_in_order_and_references_agree(rendered: Rendered) -> None:
     lines = lines_of(rendered().path)
     numbers = [int(m[1]) for line in lines if (m := re.match(r"表(\d+)　", line))]
-    assert numbers == list(range(1, len(numbers) + 1))
+    count = len(numbers) // 2  # once in the list of tables, once above each table
+    assert numbers == [*range(1, count + 1)] * 2
     caption = next(line for line in lines if line.endswith("　绩效评价评分表") and line[0] == "表")
     assert f"评分明细见{caption.split('　')[0]}。" in "\n".join(lines)
 
@@ -356,6 +357,21 @@ def test_a_narrative_that_unpacks_to_too_much_is_refused(
         archive.writestr("word/document.xml", io.BytesIO(b"0" * 301_000_000).getbuffer().tobytes())
     with pytest.raises(EvalkitError, match="或过大"):
         rendered(path)
+
+
+def test_a_list_in_a_narrative_without_definitions_becomes_plain_paragraphs(
+    rendered: Rendered, tmp_path: Path
+) -> None:
+    document = Document()
+    document.add_heading("项目背景", 1)
+    document.add_paragraph("县城常住8.6万人", style="List Bullet")
+    part = document.part
+    part.rels.pop(next(k for k, rel in part.rels.items() if rel.reltype.endswith("/numbering")))
+    document.save(str(tmp_path / "文字.docx"))
+    report = rendered(tmp_path / "文字.docx")
+    assert report.problems == ()
+    (listed,) = (p for p in Document(str(report.path)).paragraphs if p.text == "县城常住8.6万人")
+    assert listed._p.pPr.numPr is None
 
 
 def test_captions_in_the_narrative_join_the_numbering_and_are_referred_to(

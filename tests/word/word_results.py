@@ -20,7 +20,8 @@ from evalkit.core.model import (
 )
 from evalkit.core.numbers import round_to
 from evalkit.report import evaluation
-from evalkit.word import render, template
+from evalkit.template import build as template
+from evalkit.word import render
 
 ROOT = Path(__file__).parents[2]
 STYLE_FILE = ROOT / "params" / "styles" / "gbt9704.yaml"

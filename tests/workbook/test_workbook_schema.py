@@ -69,6 +69,7 @@ def test_the_kits_own_schema_is_found_from_anywhere(load):
             "“没有的列”不是任何列名",
         ),
         ("version: 1", "version: [1", "不是有效的 YAML"),
+        ("version: 1", "version: 1\nversion: 2", "第 2 行：键“version”重复"),
         ("title: 自定", "", "title 不合要求"),
     ],
 )

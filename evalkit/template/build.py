@@ -2,7 +2,10 @@
 
 base.docx carries what every report shares: styles, cover, statement and signature page, contents,
 header and footer. It is made once, from base.xml and the style profile, and then belongs to the
-firm: `build` reads it as it is, so whatever was changed in Word carries over.
+firm: `build` reads it as it is, so whatever was changed in Word carries over: fonts and sizes of
+styles, a logo put on the cover as a picture, lines with fields of the report, wording. Only the
+paragraphs 【摘要】 and 【正文】 and the names of styles must stay. Templates of another style stand
+in a folder of their own with its base.docx.
 
 A body outline is plain text, one paragraph a line::
 
@@ -33,6 +36,7 @@ from docx.oxml.parser import parse_xml
 from docx.shared import Emu, Mm
 from jinja2 import Environment, StrictUndefined
 
+from evalkit.core.paths import asset
 from evalkit.core.problem import EvalkitError, Problem, refuse
 from evalkit.word import package
 from evalkit.word.oxml import DXA_PER_MM, Element, el, paragraph, plain_text
@@ -64,14 +68,19 @@ def load_style(path: Path) -> Style:
     return dict(style)
 
 
+def template_for(name: str, style: str) -> Path:
+    """The template of a business in a style: ``templates/STYLE/NAME.docx``, else the common one."""
+    own = asset("templates", style, f"{name}.docx")
+    return own if own.is_file() else asset("templates", f"{name}.docx")
+
+
 def build_base(style: Style, out: Path, skeleton: Path | None = None) -> Path:
     """Make base.docx from a style profile and base.xml (beside `out` if not said).
 
     Returns the path written.
     """
-    parts = {
-        part.tag: part for part in _fill(skeleton or out.with_name("base.xml"), style) if part.tag
-    }
+    filled = _fill(skeleton or out.with_name("base.xml"), style)
+    parts = {part.tag: part for part in filled}
     document = Document()
     for rels in (document.part.package.rels, document.part.rels):
         for key, rel in list(rels.items()):
@@ -84,9 +93,11 @@ def build_base(style: Style, out: Path, skeleton: Path | None = None) -> Path:
     fonts = next(r for r in document.part.rels.values() if r.reltype == RELATION.FONT_TABLE)
     fonts.target_part._blob = package.xml_bytes(parts[qn("w:fonts")])
     section = document.sections[1]  # after the cover; later sections inherit header and footer
-    section.header.is_linked_to_previous = section.footer.is_linked_to_previous = False
-    _replace(section.header._element, parts[qn("w:hdr")])
-    _replace(section.footer._element, parts[qn("w:ftr")])
+    sides = (section.header, section.even_page_header, section.footer, section.even_page_footer)
+    sources = [*filled.iter(qn("w:hdr")), *filled.iter(qn("w:ftr"))]
+    for side, source in zip(sides, sources, strict=True):
+        side.is_linked_to_previous = False
+        _replace(side._element, source)
     return package.save(document, out, title=TITLE)
 
 
@@ -99,7 +110,7 @@ def _fill(skeleton: Path, style: Style) -> Element:
     for name, factor in _UNITS.items():
         environment.filters[name] = lambda value, factor=factor: round(float(value) * factor)
     optional = ("keep", "level", "new_page", "number", "rule", "before", "after", "lines", "line",
-                "indent", "align", "bold", "latin")  # fmt: skip
+                "indent", "align", "bold", "latin", "color")  # fmt: skip
     styles = [{**dict.fromkeys(optional), "custom": not s["name"].isascii(), **s}
               for s in style["styles"]]  # fmt: skip
     names = {"faces": style["fonts"], "grid": style["table"], "lists": list(style["numbering"])}
@@ -121,7 +132,7 @@ def build(style: Style, body: Path, out: Path, base: Path | None = None) -> Path
     Raises:
         EvalkitError: a slot of base.docx, a style or a required heading is missing.
     """
-    base = base or body.with_name("base.docx")
+    base = base or out.with_name("base.docx")
     if not base.exists():
         build_base(style, base, body.with_name("base.xml"))
     document = Document(str(base))

@@ -1,0 +1,1 @@
+"""What is done with a report after it was rendered: refresh, verify, opinions, copies."""

@@ -1,0 +1,346 @@
+"""意见采纳情况表: what people said about a report, gathered from it and answered one by one.
+
+Comments and tracked changes are read from the report; letters, expert meetings and those who had
+nothing to say are typed beside them. The table belongs to the people who fill it: it is changed in
+place, cell by cell, so their rows, columns and decisions stay. An opinion is known again by who
+said what on which day, then by the words it is about, without the bound numbers among them.
+Basis: 财监〔2021〕4号 第十八条（二）.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+from zipfile import ZipFile
+
+from docx import Document
+from docx.document import Document as WordDocument
+from docx.oxml.ns import qn
+from docx.oxml.parser import parse_xml
+from rich.console import Console
+
+from evalkit.core.model import Row
+from evalkit.core.paths import asset
+from evalkit.core.problem import SEVERITY_NAMES, Problem, errors, refuse, sentence
+from evalkit.core.store import digest, keep_aside
+from evalkit.core.yaml_file import load_yaml
+from evalkit.review import reading
+from evalkit.word import bind, package
+from evalkit.word.blocks import Column, Table, build, page_of
+from evalkit.word.oxml import Element, clean, local_name, paragraph, plain_text
+from evalkit.workbook import blank, names
+from evalkit.workbook.amend import Cells, amend
+from evalkit.workbook.printed import table_text
+from evalkit.workbook.reader import read
+from evalkit.workbook.schema import load_schema
+
+MACHINE_AUTHOR = "评分依据"  # who signs so in a review copy is the kit
+TABLE, SHEET = "意见采纳情况表.xlsx", "opinions"
+SILENT = ("无异议", "逾期未反馈")  # sources that need no decision
+
+Key = tuple[str, str]  # who said what on which day; about which words
+
+_VERBS = {"del": "删除", "ins": "增加", "moveFrom": "移走", "moveTo": "移入"}
+_TEXT = {"t": "", "delText": "", "tab": " ", "br": "\n"}
+_TWICE = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
+_CELL, _QUOTE = 30_000, 500  # characters that a cell surely holds; that are enough to find a place
+
+
+@dataclass(frozen=True)
+class Written:
+    """The files written; numbers of opinions 新增, 沿用, 报告中已无, 人工填写, 未答复."""
+
+    table: Path
+    document: Path
+    counts: Mapping[str, int]
+    problems: tuple[Problem, ...]
+
+
+# --- reading the report ---------------------------------------------------------------------
+
+
+class _Piece(NamedTuple):
+    """A piece of text; a line end opens a paragraph."""
+
+    text: str
+    node: Element
+    changes: list[Element]  # the tracked changes that brought it or took it away
+    value: bind.Field | None  # the bound number that it shows
+
+
+class _Opinion(NamedTuple):
+    """An opinion: the cells it fills, and what it is about, as far as that stays."""
+
+    cells: Cells
+    about: tuple[str, ...]
+
+
+def _opinions(report: reading.Reading) -> Iterator[_Opinion]:
+    """Every opinion in the order of the report; comments that stand nowhere last."""
+    comments = _comments(report.document)
+    for story in bind.stories(report.document):
+        pieces, marks = _pieces(story)
+        here = []  # number of the first piece, opinion
+        for key in marks.keys() & comments.keys():
+            (start, _), (end, at) = marks[key][0], marks[key][-1]
+            words = pieces[start:end]
+            here.append((start, _opinion(report, comments.pop(key), at, words, words)))
+        for author in dict.fromkeys(_author(c) for piece in pieces for c in piece.changes):
+            mine = [(n, p) for n, p in enumerate(pieces)
+                    if not p.changes or author in map(_author, p.changes)]  # fmt: skip
+            for changed, group in groupby(mine, lambda item: bool(item[1].changes)):
+                if changed:
+                    here.append(_change(report, author, list(group)))
+        yield from (opinion for _, opinion in sorted(here, key=lambda item: item[0]))
+    for cells in comments.values():
+        yield _Opinion({**cells, "place": "报告中未定位", "quoted": "", "values": ""}, ("",))
+
+
+def _pieces(story: Element) -> tuple[list[_Piece], dict[str, list[tuple[int, Element]]]]:
+    """The text of a story, and before which piece the marks of each comment stand."""
+    for twice in list(story.iter(_TWICE)):  # old programs' copy of a text box
+        twice.getparent().remove(twice)
+    bound = {run: field for field in bind.fields(story) if field.path for run in field.result}
+    pieces: list[_Piece] = []
+    marks: dict[str, list[tuple[int, Element]]] = {}
+    for node in story.iter():
+        name, holder = local_name(node), node.getparent()
+        if name.startswith("comment"):
+            marks.setdefault(node.get(qn("w:id")), []).append((len(pieces), node))
+        elif name == "p" or (name in _TEXT and local_name(holder) == "r"):
+            text = "\n" if name == "p" else _TEXT[name] or node.text or ""
+            around = node.iterfind(f"{qn('w:pPr')}/{qn('w:rPr')}/*")  # of the paragraph's mark
+            around = around if name == "p" else node.iterancestors()
+            changes = [change for change in around if local_name(change) in _VERBS]
+            if text or changes:
+                pieces.append(_Piece(text, node, changes, bound.get(holder)))
+    return pieces, marks
+
+
+def _opinion(
+    report: reading.Reading, said: Cells, at: Element, words: list[_Piece], touched: list[_Piece]
+) -> _Opinion:
+    """What was `said` at a place about some words, or else about the paragraph."""
+    values = {piece.value.path: piece.value.text for piece in touched if piece.value}
+    quoted = "".join(p.text for p in words if local_name(p.node) != "delText").strip()
+    kept = "".join(piece.text for piece in words if not (piece.changes or piece.value))
+    whole = "".join(map(reading.text_of, list(at.iterancestors(qn("w:p")))[:1]))
+    shown = "；".join(f"{path}＝{text or '已删除'}" for path, text in values.items())
+    found = {"place": report.spot(at), "quoted": quoted or whole, "values": shown}
+    found = {name: clean(text)[:_QUOTE] for name, text in found.items()}
+    about = kept or ("" if values else found["quoted"])
+    return _Opinion({**said, **found}, (about, *values))
+
+
+def _attributes(node: Element) -> dict[str, str]:
+    return {name.rpartition("}")[2]: value for name, value in node.attrib.items()}
+
+
+def _author(node: Element) -> str:
+    return clean(_attributes(node).get("author", "")).strip()[:_QUOTE] or "未署名"
+
+
+def _said(source: str, node: Element, text: str) -> Cells:
+    day = clean(_attributes(node).get("date", ""))[:10]
+    return {"source": source, "party": _author(node), "date": day, "opinion": clean(text)[:_CELL]}
+
+
+def _comments(document: WordDocument) -> dict[str, Cells]:
+    """Comments by id, but the kit's own; a reply says to whom."""
+    parts = {rel.reltype.rpartition("/")[2]: parse_xml(rel.target_part.blob)
+             for rel in document.part.rels.values() if "/comments" in rel.reltype}  # fmt: skip
+    threads = map(_attributes, parts.get("commentsExtended", ()))
+    above = {facts.get("paraId"): facts.get("paraIdParent") for facts in threads}
+    found, authors = dict[str, Cells](), dict[str | None, str]()
+    for node in parts.get("comments", ()):
+        mine = [_attributes(p).get("paraId") for p in node]
+        authors |= dict.fromkeys(mine, _author(node))
+        over = next((above[key] for key in mine if above.get(key)), None)
+        reply = f"（回复{authors.get(over, '上文')}）" if over else ""
+        text = "\n".join(map(plain_text, node)).strip() or "批注没有文字"
+        if _author(node) != MACHINE_AUTHOR:
+            found[node.get(qn("w:id"))] = _said("批注", node, reply + text)
+    return found
+
+
+def _change(
+    report: reading.Reading, author: str, group: list[tuple[int, _Piece]]
+) -> tuple[int, _Opinion]:
+    """Changes of one author with nothing between them that stays; number of the first piece."""
+    touched = [piece for _, piece in group]
+    changes = [(c, p.text) for p in touched for c in p.changes if _author(c) == author]
+    said = []
+    for kind, same in groupby(changes, lambda change: local_name(change[0])):
+        text = "".join(text for _, text in same).strip()
+        said.append(_VERBS[kind] + (f"“{text}”" if text else "分段"))
+    first = changes[0][0]
+    cells = _said("修订", first, "，".join(said))
+    return group[0][0], _opinion(report, cells, first, [], touched)
+
+
+# --- the table ------------------------------------------------------------------------------
+
+
+def collect(report: Path, table: Path | None = None) -> Written:
+    """Bring the table beside a report (or `table`) up to date, and write it as a Word annex.
+
+    Decisions stay with their opinions; an opinion that the report no longer holds keeps its row.
+
+    Raises:
+        EvalkitError: the report or the table cannot be read.
+    """
+    table = table or report.with_name(TABLE)
+    if (beside := table.with_stem(f"{table.stem}_新")).exists():
+        keep_aside(beside)  # what could not replace an open table, and may have been filled
+    schema, document = load_schema(SHEET), reading.read(report)
+    filled = read(table, schema) if table.exists() else None
+    rows, said = (filled.tables[SHEET], filled.problems) if filled else ([], [])
+    refuse(p for p in said if p.code.startswith(("sheet.", "header.", "column.")))
+    fresh, seen = dict[Key, Cells](), Counter[str]()
+    for cells, about in _opinions(document):
+        mark = _digest(_who(cells), *about)
+        seen[mark] += 1  # the same said again about the same words
+        key = _who(cells), _digest(mark, str(seen[mark]))[:8]
+        fresh[key] = {**cells, "key": "-".join(key), "state": "新增"}
+    keys = _matched([_known(row) for row in rows], fresh)
+    states = ["沿用" if k in fresh else "报告中已无" if k[1] else "人工填写" for k in keys]
+    new = [fresh[key] for key in fresh if key not in keys]
+    changes = []  # of the kit's own columns
+    for key, state in zip(keys, states, strict=True):
+        own = {name: fresh[key][name] for name in ("key", "values") if key in fresh}
+        changes.append(own | ({"state": state} if key[1] else {}))
+    written = table
+    if rows:
+        written = amend(table, schema.sheet(SHEET), rows, changes, new)
+    elif new or not filled:
+        if filled:
+            keep_aside(table)  # an empty table is made anew
+        written = blank.write_blank(table, schema, {SHEET: new})
+    annex, found = _annex(document.document, written), undecided(written)
+    unanswered = {re.sub(r"\D", "", problem.cell) for problem in errors(found)}
+    if written != table:
+        found.append(sentence("opinion.locked", file=table.name, beside=written.name))
+    counts = {"新增": len(new), **Counter(states), "未答复": len(unanswered)}
+    return Written(written, annex, counts, tuple(found))
+
+
+def _digest(*texts: str) -> str:
+    """Of texts, however they are spaced."""
+    return digest(["".join(names.clean(text)[0].split()) for text in texts])
+
+
+def _who(cells: Cells) -> str:
+    return _digest(*(cells[name] for name in ("source", "party", "date", "opinion")))[:12]
+
+
+def _known(row: Row) -> Key:
+    """What a row is known by: its mark, else its content; nothing if a person typed it."""
+    if found := re.fullmatch(r"([0-9a-f]{12})-([0-9a-f]{8})", row["key"].text):
+        return found[1], found[2]
+    cells = {name: str(datum.value or "") for name, datum in row.items()}
+    return (_who(cells) if cells["source"] in ("批注", "修订") else "", "")
+
+
+def _matched(known: Sequence[Key], fresh: Mapping[Key, object]) -> list[Key]:
+    """The keys of the rows; where the words about which it is changed without doubt, the new."""
+    moved: dict[Key, Key] = {}
+    for who in {key[0] for key in fresh}:
+        old = [key for key in dict.fromkeys(known) if key[0] == who and key not in fresh]
+        new = [key for key in fresh if key[0] == who and key not in known]
+        moved |= dict(zip(old, new, strict=True)) if len(old) == len(new) else {}
+    return [moved.get(key, key) for key in known]
+
+
+# --- what is still open ---------------------------------------------------------------------
+
+
+def undecided(table: Path) -> list[Problem]:
+    """What keeps a report from being final; what only wants a look is a warning.
+
+    Raises:
+        EvalkitError: the table cannot be read.
+    """
+    schema = load_schema(SHEET)
+    source, labels = read(table, schema), {f.id: f.label for f in schema.sheet(SHEET).fields}
+    found = errors(source.problems)
+
+    def say(row: Row, name: str, **facts: str) -> None:
+        sheet, _, cell = row[name].cell.partition("!")
+        place = {"file": table.name, "sheet": sheet, "cell": cell}
+        found.append(sentence(f"opinion.{name}", label=labels[name], **place, **facts))
+
+    for row in source.tables[SHEET]:
+        kind, decision = row["source"].text, row["decision"].text
+        silent, letter = kind in SILENT, kind == "来函"
+        needed = {
+            "opinion": not silent, "decision": not silent, "party": not letter, "unit": letter,
+            "date": silent or letter, "reason": decision in ("部分采纳", "不采纳"),
+            "checked": bool(decision),
+        }  # fmt: skip
+        for name in (name for name, need in needed.items() if need and not row[name].raw):
+            say(row, name, why=decision if name == "reason" else kind)
+        scan = row["scan"].text
+        if scan and not os.path.isfile(table.parent / scan.replace("\\", "/")):
+            say(row, "scan", scan=names.quote(scan))
+    return found
+
+
+# --- the annex ------------------------------------------------------------------------------
+
+
+def _annex(report: WordDocument, table: Path) -> Path:
+    """The table as a Word annex in the report's style; returns the path really written."""
+    out, look = table.with_suffix(".docx"), load_yaml(asset("templates", "opinions.yaml"))
+    if out.exists():
+        with ZipFile(out) as archive:  # no program but ours leaves these marks
+            ours = {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        if not ours:
+            keep_aside(out)
+    schema, rows = load_schema(SHEET), []
+    for number, row in enumerate(table_text(read(table, schema), schema, SHEET), 1):
+        letter = "，".join(filter(None, (row["document"], row["date"])))
+        quoted = names.quote(row["quoted"]) if row["quoted"] else ""
+        place = "：".join(filter(None, (row["place"], quoted)))
+        who, opinion = row["party"] or row["unit"], row["opinion"] or row["source"]
+        answer = row["decision"] or ("—" if row["source"] in SILENT else "")
+        rows.append([str(number), f"{who}\n（{letter}）" if letter else who,
+                     f"{opinion}\n（{place}）" if place else opinion,
+                     row["checked"], answer, row["reason"], row["revised"]])  # fmt: skip
+    counts = Counter(row[4] or "未答复" for row in rows if row[4] != "—")
+    note = f"共{len(rows)}条" + "".join(f"，{name}{count}条" for name, count in counts.items())
+    about = report.core_properties
+    stage = f"（{about.content_status}）" if about.content_status else ""
+    title = f"《{about.title or '评价报告'}{stage}》"
+    document = Document(str(asset("templates", "project_evaluation.docx")))  # has a wide page
+    body, wide = document.element.body, next(s for s in document.sections if s.orientation)._sectPr
+    edges = body.iter(qn("w:headerReference"), qn("w:footerReference"))
+    wide[:0] = {(ref.tag, ref.type_): ref for ref in edges}.values()
+    body[:] = [wide]
+    (section,), page = document.sections, page_of(document)
+    for line in [*section.header.paragraphs, *section.even_page_header.paragraphs]:
+        line.text = f"{title}{look['title']}" if "{{" in line.text else line.text
+    columns = [Column(*column) for column in look["columns"]]
+    _, grid, foot = build(SHEET, Table("", columns, rows, note=f"{note}。"), page)
+    for line in [*grid[-1].iter(qn("w:p")), foot]:
+        line.get_or_add_pPr().get_or_add_keepNext()  # nobody signs an empty page
+    head = paragraph(page.style("前置标题"), f"{title}\n{look['title']}")
+    sign = paragraph(page.style("Normal"), look["sign"], align="right")
+    for element in (head, grid, foot, sign):
+        wide.addprevious(element)
+    return package.save(document, out, {"title": f"{title}{look['title']}"})
+
+
+def cli(report: Path, table: Path | None = None) -> None:
+    """Gather the opinions on a report and say what became of them."""
+    done = collect(report, table)
+    console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
+    console.print("，".join(f"{name} {n} 条" for name, n in done.counts.items()), style="bold")
+    for problem in done.problems:
+        console.print(f"  [{SEVERITY_NAMES[problem.severity]}] {problem}")
+    console.print(f"已写出 {done.table}\n已写出 {done.document}", style="green")

@@ -1,0 +1,653 @@
+"""A new rendering carried into a report that people have edited: their file stays the base.
+
+Bound numbers get their new values, untouched generated paragraphs, rows and figures their new
+content, new ones their place; whatever people did stays, and where the two disagree it is listed.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from docx import Document
+from docx.document import Document as WordDocument
+from docx.oxml.ns import qn
+
+from evalkit.core.problem import EvalkitError, Problem, Severity
+from evalkit.word import bind, package, render, transplant
+from evalkit.word.blocks import page_of, picture_digest
+from evalkit.word.narrative import heading_levels
+from evalkit.word.oxml import Element, el, local_name, plain_text, style_of
+
+Kind = Literal["number", "binding", "missing", "orphan", "field", "prose", "deleted", "gone",
+               "figure", "foreign", "record"]  # fmt: skip
+
+_SAID: dict[Kind, tuple[Severity, str, str]] = {
+    "number": ("warning", "绑定的数字被手工改为“{now}”（原为“{was}”）{by}，已恢复为“{new}”",
+               "确需改分的，请在数据底稿的“调分记录”中登记后重新运行"),
+    "binding": ("warning", "数字“{was}”的域已被破坏，无法再更新为“{new}”",
+                "请在旁边新生成的报告中核对，或恢复该处的域"),
+    "missing": ("note", "生成时此处的数字“{new}”（{path}）已被删去",
+                "如非有意删去，请从“文档部件—域”中插回"),
+    "orphan": ("warning", "数字“{now}”（{path}）在新的结果中已不存在，原样保留",
+               "请核对后改写该处"),
+    "field": ("warning", "域中的文字被手工改为“{now}”，已按全文更新",
+              "域中的文字由程序生成；确需不同的，请写在域外"),
+    "prose": ("warning", "此处已被人工改写{by}，而新数据生成的文字有变化；保留人工文字",
+              "请对照核对，新文字为“{new}”"),
+    "deleted": ("note", "生成的“{new}”已被删去或整段改写，未恢复", "如需恢复，请从新版报告中复制"),
+    "gone": ("warning", "“{now}”对应的数据已不存在，因有人工改动或批注而保留", "请核对后删去"),
+    "figure": ("warning", "图已被人工更换，新数据生成的图未写入", "请核对图与数据是否一致"),
+    "foreign": ("warning", "报告中没有可以更新的内容：不是由本程序生成，或域和书签已全部丢失",
+                "请把人工内容并入旁边新生成的报告"),
+    "record": ("warning", "没有上次生成的记录（result.json），无法得知删去过哪些内容，可能重新写入",
+               "请核对后删去多余的内容"),
+}  # fmt: skip
+_MARKERS = {"commentRangeStart", "commentRangeEnd", "bookmarkStart", "bookmarkEnd",
+            "permStart", "permEnd"}  # fmt: skip
+_MERGE_AFTER = {"cnfStyle", "tcW", "gridSpan", "hMerge"}
+_OWN_NAMES = re.compile(rf"_Toc\d+|_Ref_\w+|{bind.OWNED.pattern}")
+_LABEL = re.compile(r"\D{0,3}\d+")
+_CLIP = 80
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """One place where a person's work and the new results meet.
+
+    `was` is what the kit wrote last, `now` what stands there, `new` what the results say.
+    """
+
+    kind: Kind
+    place: str
+    was: str = ""
+    now: str = ""
+    new: str = ""
+    author: str = ""
+    path: str = ""
+
+    def problem(self, file: str) -> Problem:
+        """The conflict as a sentence."""
+        severity, what, remedy = _SAID[self.kind]
+        by = f"（{self.author}）" if self.author else ""
+        texts = {k: v.lstrip("｜") for k, v in asdict(self).items()}
+        short = {k: v if len(v) <= _CLIP else f"{v[:_CLIP]}…" for k, v in texts.items()}
+        return Problem(file=file, sheet=self.place, severity=severity, code=f"refresh.{self.kind}",
+                       what=what.format(**short, by=by),
+                       remedy=remedy.format(**short))  # fmt: skip
+
+
+@dataclass
+class Refreshed:
+    """The merged document, not yet written, with all conflicts; and what is recorded of it."""
+
+    document: WordDocument
+    conflicts: list[Conflict]
+    record: dict[str, Any]
+
+    @property
+    def destroyed(self) -> bool:
+        """Whether numbers lost their bindings: then the file is not written over."""
+        return any(conflict.kind in ("binding", "foreign") for conflict in self.conflicts)
+
+    def save(self, path: Path, about: Mapping[str, Any]) -> Path:
+        """Write the merged report; returns the path really written."""
+        return package.save(self.document, path, about, edited=True)
+
+
+def refresh(edited: Path, fresh: Path, record: Mapping[str, Any]) -> Refreshed:
+    """Merge a fresh rendering into the edited report.
+
+    `record` is what was recorded of the last rendering: the texts of its `units` by key and its
+    `pictures` (what is known but no longer there was deleted by a person), the conflicts still
+    `open`, and the `values` of its bound numbers.
+
+    Raises:
+        EvalkitError: the edited file is no Word document any more.
+    """
+    try:
+        theirs = Document(str(edited))
+        theirs.element.body.sectPr.tag  # noqa: B018  a strict or foreign dialect has none we know
+    except Exception:  # whatever python-docx or lxml make of a damaged file
+        what, remedy = "不是可用的 Word 文档", "请恢复该文件，或移走后重新生成"
+        raise EvalkitError([Problem(file=edited.name, what=what, remedy=remedy)]) from None
+    return _Merge(theirs, Document(str(fresh)), record).run()
+
+
+@dataclass
+class _Merge:
+    theirs: WordDocument
+    ours: WordDocument
+    record: Mapping[str, Any]
+    conflicts: list[Conflict] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.body = self.theirs.element.body
+        self.levels, self.heads = heading_levels(self.theirs), heading_levels(self.ours)
+        self.page = page_of(self.theirs)
+        self.mine = bind.units(self.ours.element.body)
+        self.found = bind.units(self.body)
+        self.pictures, self.drawn = bind.pictures(self.ours.element.body), bind.pictures(self.body)
+        texts = dict(self.record.get("units", {}))
+        self.known: dict[str, str] = texts | dict.fromkeys(self.record.get("pictures", ()), "")
+        self.open: dict[str, str] = {}
+        self.entries = {p: None for item in bind.fields(self.body) if item.code.startswith("TOC")
+                        for m in item.marks for p in m.iterancestors(qn("w:p"))}  # fmt: skip
+        self.lists: dict[str, str] = {}
+
+    def run(self) -> Refreshed:
+        values, old = bind.properties(self.ours), bind.properties(self.theirs)
+        old |= self.record.get("values", {})
+        before = _names(self.body)
+        self._restore()
+        fields = [item for item in bind.document_fields(self.theirs) if item.path]
+        if not self.found and not (fields and self.known):
+            self.say("foreign", self.body)
+            self.theirs = self.ours
+            return self._done()
+        if not self.known:
+            self.say("record", self.body)
+        self._copies()
+        self._numbers(fields, values, old)
+        self._typed()
+        self._walk(self.ours.element.body, self.body)
+        self._leftovers()
+        here = bind.units(self.body)
+        self._bindings(here, values, old)
+        for key, unit in here.items():
+            if key in self.mine:
+                unit.start.set(qn("w:name"), self.mine[key].start.get(qn("w:name")))
+        self._loose_ends(before - _names(self.body), values)
+        render.settle(self.theirs, self.page, values)
+        return self._done()
+
+    def _done(self) -> Refreshed:
+        kept = {key: self.known[key] for key in self.found if key in self.known}
+        done = Refreshed(self.theirs, self.conflicts, {})
+        bindings = render.bindings(self.theirs)
+        done.record = {
+            "units": kept | {key: unit.full_text for key, unit in self.mine.items()},
+            "bindings": bindings | (render.bindings(self.ours) if done.destroyed else {}),
+            "pictures": sorted(self.pictures), "open": self.open,
+        }  # fmt: skip
+        return done
+
+    def say(self, kind: Kind, at: Element, **more: str) -> None:
+        self.conflicts.append(Conflict(kind, self._place(at), **more))
+
+    def _place(self, element: Element) -> str:
+        """The heading that an element stands under."""
+        top = _top(element, self.body)
+        if top is None:
+            return "全文" if element is self.body else "页眉页脚或注释"
+        before = itertools.chain([top], top.itersiblings(preceding=True))
+        return next((plain_text(p) for p in before if style_of(p) in self.levels), "文首")
+
+    # --- before: what people did to what is ours ---
+
+    def _restore(self) -> None:
+        """Know generated text again that lost its bookmark and nothing else."""
+        lost: dict[tuple[bool, str], list[str]] = {}
+        for key, mine in self.mine.items():
+            if key in self.known and key not in self.found:
+                lost.setdefault((mine.row, self.known[key]), []).append(key)
+        loose: dict[tuple[bool, str], list[Element]] = {}
+        for place in self.body.iter(qn("w:p"), qn("w:tr")) if lost else ():
+            if place not in self.entries and not _keys(place):
+                kind = local_name(place) == "tr"
+                loose.setdefault((kind, bind.text_of([place])), []).append(place)
+        for text, keys in lost.items():
+            places = loose.get(text, [])
+            for key, place in zip(keys, places, strict=False) if len(keys) == len(places) else ():
+                if _paths([place]) or not _paths(self.mine[key].nodes):
+                    bind.enclose(place, key)
+                    bind.seal(bind.units(place)[key])
+                    self.found |= bind.units(place)
+
+    def _copies(self) -> None:
+        """What was copied is its owner's; the original is renewed."""
+        for unit in list(bind.all_units(self.body)):
+            if unit.start is not self.found[unit.key].start:
+                mine = self.mine.get(unit.key)
+                if mine is None or mine.seal != unit.seal:
+                    self.say("prose", unit.start, was=self.known.get(unit.key, ""),
+                             now=unit.full_text, new=mine.full_text if mine else "")  # fmt: skip
+                for mark in (unit.start, unit.end):
+                    mark.getparent().remove(mark)
+
+    def _numbers(
+        self, fields: list[bind.Field], values: Mapping[str, str], old: Mapping[str, str]
+    ) -> None:
+        """List what people typed into bound numbers."""
+        for item in fields:
+            was, new = old.get(item.path, ""), values.get(item.path)
+            if new is not None and item.text not in (was, new):
+                self.say("number", item.marks[0], path=item.path, was=was, now=item.text,
+                         new=new, author=item.author)  # fmt: skip
+
+    def _typed(self) -> None:
+        """List what people typed into numbers of captions, references and contents."""
+        said = {run: self.known[key] for key, unit in self.found.items() if key in self.known
+                for node in unit.nodes for run in node.iter(qn("w:r"))}  # fmt: skip
+        for item, wanted in render.labels(self.theirs):
+            now = item.text
+            last = said.get(item.marks[0], now if _LABEL.fullmatch(now) else "")
+            if now != wanted and now not in last:
+                self.say("field", item.marks[0], now=now, new=wanted)
+        lines = (plain_text(p) for p in self.body.iter(qn("w:p")) if p not in self.entries)
+        titles = {t.rpartition("　")[2].strip() for t in (*lines, *self.known.values())} - {""}
+        for entry in self.entries:
+            text = bind.text_of([entry]).strip().rpartition("\t")
+            now = (text[0] or text[2]).strip()
+            if now and not now.endswith(tuple(titles)):
+                self.say("field", entry, now=now)
+
+    # --- units ---
+
+    def _walk(self, ours: Element, theirs: Element) -> None:
+        """Bring the children of a body or table into the other one, in order."""
+        cursor: Element | None = None
+        carrying = False  # the last one was put in; what belongs to it and has no key follows
+        closed = 0  # level of a heading that was deleted: nothing new is put under it
+        for element in ours:
+            keys, level = _keys(element), self.heads.get(style_of(element), 0)
+            closed = 0 if 0 < level <= closed else closed
+            here = [start for key in keys if (start := self._start(key)) is not None]
+            if here:
+                tops = (_top(start, theirs) for start in here)
+                top = next((top for top in tops if top is not None), None)
+                if top is None and local_name(element) == "tr":  # in the rest of a split table
+                    top = next(here[0].iterancestors(qn("w:tr")), None)
+                self._update(element, keys)
+                cursor, carrying, closed = cursor if top is None else top, False, 0
+            elif not keys:
+                after = None if cursor is None else cursor.getnext()
+                if carrying and next(element.iter(qn("w:sectPr")), None) is None:
+                    cursor = self._insert(theirs, cursor, element)
+                elif after is not None and not _keys(after) and _alike(after, element):
+                    cursor = after
+            elif closed or any(key in self.known for key in keys):
+                carrying, closed = False, closed or level
+                new = [u.full_text for k in keys if (u := self.mine.get(k))]
+                new += [self.pictures[k][0].get("descr", "") for k in keys if k in self.pictures]
+                self.say("deleted", self.body if cursor is None else cursor, new="\n".join(new))
+            else:
+                cursor, carrying = self._insert(theirs, cursor, element), True
+
+    def _start(self, key: str) -> Element | None:
+        unit, drawings = self.found.get(key), self.drawn.get(key)
+        return unit.start if unit else drawings[0] if drawings else None
+
+    def _update(self, element: Element, keys: list[str]) -> None:
+        both = {key: unit for key in keys if (unit := self.found.get(key)) and key in self.mine}
+        rows = [unit for unit in both.values() if unit.row]
+        if local_name(element) == "tbl" and rows:
+            tables = dict.fromkeys(next(u.start.iterancestors(qn("w:tbl"))) for u in rows)
+            self._walk(element, next(iter(tables)))
+            for table in tables:
+                self._level(element, table)
+                grids = table.find(qn("w:tblGrid")), element.find(qn("w:tblGrid"))
+                counts = {len(row.findall(qn("w:tc"))) for row in table.findall(qn("w:tr"))}
+                if len(grids[0]) != len(grids[1]) and counts == {len(grids[1])}:
+                    table.replace(grids[0], copy.deepcopy(grids[1]))
+            return
+        for key in keys:
+            if key in self.pictures:
+                self._figure(key)
+            elif key in both:
+                self._renew(self.mine[key], both[key])
+
+    def _renew(self, mine: bind.Unit, unit: bind.Unit) -> None:
+        """Rewrite what nobody touched; where people did, say what is new once they should know."""
+        key, now = unit.key, bind.seal_of(unit.nodes)
+        if mine.seal == unit.seal and self.record.get("open", {}).get(key) != now:
+            return
+        drawings = (d for n in unit.nodes for d in n.iter(qn("wp:docPr")) if bind.picture_key(d))
+        if unit.touched or any(_is_touched(d, self.theirs) for d in drawings):
+            if mine.text != unit.text:
+                self.open[key] = now
+                self.say("prose", unit.start, was=self.known.get(key, ""), now=unit.full_text,
+                         new=mine.full_text, author=_author(unit.nodes))  # fmt: skip
+        elif unit.row:
+            self._row(mine.nodes[0], unit.nodes[0], key, mine.seal)
+        else:
+            self._swap(unit.start.getparent(), unit.nodes, mine.nodes)
+
+    def _row(self, new: Element, old: Element, key: str, seal: str) -> None:
+        cells = old.findall(qn("w:tc")), new.findall(qn("w:tc"))
+        if len(cells[0]) != len(cells[1]):  # the template has other columns
+            self._swap(old, *cells)
+        else:
+            for mine, fresh in zip(*cells, strict=True):
+                if bind.seal_of([mine]) != bind.seal_of([fresh]):
+                    self._cell(mine, fresh)
+        _mark(old, key, seal)
+
+    def _cell(self, old: Element, new: Element) -> None:
+        pairs = [[c for c in cell if local_name(c) != "tcPr"] for cell in (old, new)]
+        if len(pairs[0]) != len(pairs[1]) or any(
+            local_name(c) != "p" for c in itertools.chain(*pairs)
+        ):
+            self._swap(old, *pairs)
+            return
+        for mine, fresh in zip(*pairs, strict=True):
+            if bind.seal_of([mine]) != bind.seal_of([fresh]):
+                inside = [[c for c in p if local_name(c) != "pPr"] for p in (mine, fresh)]
+                self._swap(mine, *inside)
+
+    def _swap(self, parent: Element, old: list[Element], new: list[Element]) -> None:
+        """Put new content in the place of old, in its looks; comments and bookmarks stay."""
+        made = [self._adopt(node) for node in new]
+        names = {n.get(qn("w:name")) for m in made for n in m.iter(qn("w:bookmarkStart"))}
+        kept = list(_markers(old, names))
+        _dress(made, old)
+        at = parent.index(old[0]) if old else _content_start(parent)
+        for node in old:
+            parent.remove(node)
+        for node in reversed(made):
+            parent.insert(at, node)
+        inside = local_name(parent) == "p"
+        holder = parent if inside else next(parent.iter(qn("w:p")))
+        last = made[-1] if inside and made else None
+        for node in reversed([n for n in kept if local_name(n).endswith("Start")]):
+            holder.insert(at if inside else _content_start(holder), node)
+        for node in reversed([n for n in kept if not local_name(n).endswith("Start")]):
+            holder.append(node) if last is None else last.addnext(node)
+
+    def _level(self, ours: Element, theirs: Element) -> None:
+        """Join level cells as the new rows have them; a row that stands apart says its level."""
+        heads: list[Element] = []
+        fresh: dict[str, tuple[Element | None, Element, list[Element]]] = {}
+        above: Element | None = None
+        for row in ours.findall(qn("w:tr")):
+            cells = row.findall(qn("w:tc"))
+            same = len(cells) == len(heads)
+            heads = [heads[n] if same and _merging(cell) == "continue" else cell
+                     for n, cell in enumerate(cells)]  # fmt: skip
+            fresh |= dict.fromkeys(_keys(row)[:1], (above, row, heads))
+            above = row
+        last: Element | None = None
+        for key, unit in bind.units(theirs).items():
+            if key not in fresh or not unit.row:
+                continue
+            row, (above, new, heads) = unit.nodes[0], fresh[key]
+            cells = row.findall(qn("w:tc"))
+            triples = zip(cells, new.findall(qn("w:tc")), heads, strict=False)
+            for old, cell, head in triples if len(cells) == len(heads) else ():
+                want = _merging(cell)
+                if want == "continue" and above is not last:
+                    want, cell = "restart", head
+                said = plain_text(old).strip()
+                if _merging(old) == want or (
+                    want == "continue" and said not in ("", plain_text(head))
+                ):
+                    continue
+                if want == "continue" or not said:
+                    self._cell(old, cell)
+                _merge(old, want)
+            last = new
+            _mark(row, key, unit.seal)
+
+    def _leftovers(self) -> None:
+        """Take out what the new results no longer have, unless a person worked on it."""
+        for key in [key for key in self.found if key not in self.mine]:
+            self._drop(key)
+        for drawing in [
+            d for k, same in self.drawn.items() if k not in self.pictures for d in same
+        ]:
+            holder = next(drawing.iterancestors(qn("w:p")), None)
+            if holder is not None and _top(holder, self.body) is not None:
+                alone = not plain_text(holder).strip()
+                if _is_touched(drawing, self.theirs) or _worked_on([holder]) or not alone:
+                    self.say("gone", holder, now=drawing.get("descr", ""))
+                else:
+                    _remove(holder)
+
+    def _drop(self, key: str) -> None:
+        unit = self.found[key]
+        nodes = unit.nodes
+        if unit.touched or _worked_on(nodes):
+            self.say("gone", unit.start, now=unit.full_text, was=self.known.get(key, ""))
+            return
+        del self.found[key]
+        holder = nodes[0] if unit.row else unit.start.getparent()
+        for node in [] if unit.row else [*nodes, unit.start, unit.end]:
+            holder.remove(node)
+        left = plain_text(holder).strip() or next(holder.iter(qn("w:drawing")), None) is not None
+        if unit.row or not left:
+            _remove(holder)
+
+    def _figure(self, name: str) -> None:
+        """Give drawings their new picture, as wide as people made them."""
+        new = self.pictures[name][0]
+        for old in self.drawn.get(name, ()):
+            if old.get("name") == new.get("name"):
+                continue
+            if _is_touched(old, self.theirs):
+                self.say("figure", old, now=old.get("descr", ""), new=new.get("descr", ""))
+                continue
+            key, image = self.theirs.part.get_or_add_image(
+                io.BytesIO(transplant.picture_of(new.getparent(), self.ours))
+            )
+            around = old.getparent()
+            around.find(f".//{qn('a:blip')}").set(qn("r:embed"), key)
+            for extent in (around.find(qn("wp:extent")), around.find(f".//{qn('a:ext')}")):
+                if extent is not None and extent.get("cx"):
+                    extent.set("cy", str(round(int(extent.get("cx")) * image.height / image.width)))
+            for node in (old, *around.iter(qn("pic:cNvPr"))):
+                node.set("name", new.get("name"))
+                node.set("descr", new.get("descr", ""))
+
+    # --- after: what is not there any more ---
+
+    def _bindings(
+        self, here: Mapping[str, bind.Unit], values: Mapping[str, str], old: Mapping[str, str]
+    ) -> None:
+        """List bound numbers that are there no more, and those left behind as mere text."""
+        whole = {bind.text_of([p]) for p in self.body.iter(qn("w:p"))}
+        missing: dict[str, Element] = {}
+
+        def lost(lack: Counter[str], at: Element, text: str, usual: str) -> None:
+            for path in sorted(lack):
+                was, new = old.get(path, ""), values.get(path, "")
+                if any(_count(v, text) > _count(v, usual) for v in {was, new} - {""}):
+                    self.say("binding", at, path=path, was=was or new, new=new)
+                else:
+                    missing.setdefault(path, at)
+
+        for key, mine in self.mine.items():
+            unit = here.get(key)
+            text = unit.text if unit else self.known.get(key, "")
+            lack = _paths(mine.nodes) - (_paths(unit.nodes) if unit else Counter())
+            usual = mine.text if unit or text in whole else text
+            lost(lack, unit.start if unit else self.body, text, usual)
+        ours, theirs = (list(bind.stories(d))[1:] for d in (self.ours, self.theirs))
+        text, usual = (bind.text_of(roots, results=False) for roots in (theirs, ours))
+        lost(_paths(ours) - _paths(theirs), theirs[0] if theirs else self.body, text, usual)
+        for path, at in missing.items():
+            self.say("missing", at, path=path, new=values.get(path, ""))
+
+    def _loose_ends(self, gone: set[str], values: Mapping[str, str]) -> None:
+        """References to what is gone become text; numbers without a result are said."""
+        spaces = {path.partition(".")[0] for path in values}
+        paths = set()
+        for item in bind.document_fields(self.theirs):
+            paths.add(item.path)
+            if item.code.split()[:1] in (["REF"], ["PAGEREF"]) and item.code.split()[1] in gone:
+                self.say("orphan", item.marks[0], now=item.text, path=item.code)
+                item.unlink()
+            elif (
+                "." in item.path
+                and item.path.partition(".")[0] in spaces
+                and item.path not in values
+            ):
+                self.say("orphan", item.marks[0], path=item.path, now=item.text)
+        stale = {name for name in bind.properties(self.theirs) if name.partition(".")[0] in spaces}
+        bind.set_properties(self.theirs, {}, keep=True, drop=stale - paths)
+
+    # --- from one document into the other ---
+
+    def _insert(self, parent: Element, cursor: Element | None, element: Element) -> Element:
+        new = self._adopt(element)
+        if cursor is None:
+            parent.insert(_content_start(parent), new)
+        else:
+            cursor.addnext(new)
+        return new
+
+    def _adopt(self, element: Element) -> Element:
+        return transplant.adopt(element, self.ours, self.theirs, self.lists)
+
+
+def _top(element: Element, parent: Element) -> Element | None:
+    """The child of `parent` that holds an element, or None."""
+    line = itertools.chain([element], element.iterancestors())
+    return next((node for node in line if node.getparent() is parent), None)
+
+
+def _keys(element: Element) -> list[str]:
+    """Keys of the units and named drawings in an element, in order."""
+    starts = (
+        bind.OWNED.fullmatch(n.get(qn("w:name"), "")) for n in element.iter(qn("w:bookmarkStart"))
+    )
+    return [m[2] for m in starts if m] + [
+        k for d in element.iter(qn("wp:docPr")) if (k := bind.picture_key(d))
+    ]
+
+
+def _is_touched(drawing: Element, document: WordDocument) -> bool:
+    try:
+        digest = picture_digest(
+            transplant.picture_of(drawing.getparent(), document), drawing.get("descr", "")
+        )
+    except (AttributeError, KeyError):  # no picture of its own any more
+        return True
+    return not drawing.get("name", "").endswith(digest)
+
+
+def _merging(cell: Element) -> str | None:
+    found = cell.find(f"{qn('w:tcPr')}/{qn('w:vMerge')}")
+    return None if found is None else str(found.get(qn("w:val"), "continue"))
+
+
+def _merge(cell: Element, how: str | None) -> None:
+    properties = cell.get_or_add_tcPr()
+    for old in properties.findall(qn("w:vMerge")):
+        properties.remove(old)
+    if how:
+        at = sum(local_name(child) in _MERGE_AFTER for child in properties)
+        properties.insert(at, el("vMerge", val=how))
+
+
+def _mark(row: Element, key: str, seal: str) -> None:
+    """Enclose the first text of a row anew: its cells may have changed."""
+    if plain_text(row).strip():
+        for unit in [u for u in bind.all_units(row) if u.row and u.nodes[0] is row]:
+            for mark in (unit.start, unit.end):
+                mark.getparent().remove(mark)
+        bind.enclose(row, key, seal)
+
+
+def _paths(nodes: list[Element]) -> Counter[str]:
+    return Counter(item.path for item in bind.fields(*nodes) if item.path)
+
+
+def _names(body: Element) -> set[str]:
+    """Names of bookmarks that fields may refer to."""
+    names = (n.get(qn("w:name"), "") for n in body.iter(qn("w:bookmarkStart")))
+    return {name for name in names if not name.startswith("_Toc")}
+
+
+def _count(number: str, text: str) -> int:
+    return len(re.findall(rf"(?<![\d.]){re.escape(number)}(?!\.?\d)", text))
+
+
+def _kinds(nodes: list[Element]) -> Iterator[tuple[str, str, Element]]:
+    """Runs of text: the property shown, the kit's own looks."""
+    inside = {run: item.path for item in bind.fields(*nodes) for run in item.result}
+    for run in (r for node in nodes for r in node.iter(qn("w:r"))):
+        if run.find(qn("w:t")) is not None:
+            yield inside.get(run, ""), bind.looks(run).partition(";")[0], run
+
+
+def _dress(made: list[Element], old: list[Element]) -> None:
+    """Give new runs the looks that people gave the old ones of their kind."""
+    worn: dict[tuple[str, str], Element] = {}
+    for path, looks, run in _kinds(old):
+        for kind in ((path, ""), ("", looks)) if path else (("", looks),):
+            if run.rPr is not None:
+                worn.setdefault(kind, run.rPr)
+    for path, looks, run in list(_kinds(made)):
+        dress = worn.get((path, "")) if path else None
+        dress = worn.get(("", looks)) if dress is None else dress
+        if dress is not None:
+            if run.rPr is not None:
+                run.remove(run.rPr)
+            run.insert(0, copy.deepcopy(dress))
+
+
+def _alike(one: Element, other: Element) -> bool:
+    """Two elements without text of one kind: distances, ends of sections."""
+    same = local_name(one) == local_name(other) == "p"
+    return same and not plain_text(one).strip() and not plain_text(other).strip()
+
+
+def _worked_on(nodes: list[Element]) -> bool:
+    """Whether comments or other people's bookmarks hang on content."""
+    for node in (inner for outer in nodes for inner in outer.iter()):
+        name = node.get(qn("w:name"), "") if local_name(node) == "bookmarkStart" else ""
+        if local_name(node).startswith("comment") or (name and not _OWN_NAMES.fullmatch(name)):
+            return True
+    return False
+
+
+def _markers(nodes: list[Element], replaced: set[str | None]) -> Iterator[Element]:
+    """Marks of comments and of others' bookmarks, out of content that is to go."""
+    gone: set[str | None] = set()
+    for node in (inner for outer in nodes for inner in list(outer.iter())):
+        name = local_name(node)
+        if name == "bookmarkStart":
+            title = node.get(qn("w:name"), "")
+            if title in replaced or bind.OWNED.fullmatch(title):
+                gone.add(node.get(qn("w:id")))
+                continue
+        if name == "bookmarkEnd" and node.get(qn("w:id")) in gone:
+            continue
+        if name == "r" and node.find(qn("w:commentReference")) is not None:
+            for word in node.findall(qn("w:t")):
+                node.remove(word)
+            yield node
+        elif name in _MARKERS:
+            yield node
+
+
+def _content_start(parent: Element) -> int:
+    properties = {"pPr", "tcPr", "tblPr", "tblGrid", "trPr"}
+    return sum(local_name(child) in properties for child in parent)
+
+
+def _author(nodes: list[Element]) -> str:
+    marks = (n for outer in nodes for n in outer.iter() if n.get(qn("w:author")))
+    return next((str(n.get(qn("w:author"))) for n in marks), "")
+
+
+def _remove(element: Element) -> None:
+    """Take out a paragraph or row; a table without rows goes too, the end of a section stays."""
+    parent = element.getparent()
+    if element.find(f".//{qn('w:sectPr')}") is not None:
+        return
+    parent.remove(element)
+    if local_name(parent) == "tbl" and parent.find(qn("w:tr")) is None:
+        after = parent.getnext()
+        if after is not None and not _keys(after) and not plain_text(after).strip():
+            _remove(after)
+        _remove(parent)
+    elif local_name(parent) == "tc" and parent.find(qn("w:p")) is None:
+        parent.append(parent.makeelement(qn("w:p")))

@@ -1,0 +1,24 @@
+"""What scoring says to a person and the names it knows; the words are in texts.yaml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from evalkit.core.model import Datum, problem_at
+from evalkit.core.problem import Problem
+
+TEXTS: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_bytes())
+LABELS: dict[str, str] = TEXTS["labels"]
+
+
+def say(key: str, at: Datum, indicator: str = "", **facts: object) -> Problem:
+    """The problem of this key at a cell, its sentence completed with the facts.
+
+    >>> print(say("points.range", Datum(cell="指标!H4"), name="里程", points="0"))
+    指标｜H4：里程：分值 0 须大于 0——请改正
+    """
+    severity, what, remedy = (part.format(**facts) for part in TEXTS["sentences"][key])
+    return problem_at(at, key.partition("/")[0], what, remedy, severity, indicator)

@@ -1,0 +1,450 @@
+"""What the kit owns in a document that people edit: bound numbers, and generated paragraphs.
+
+A bound number is a DOCPROPERTY field over a custom document property; Word, WPS and LibreOffice
+keep both. A generated paragraph or table row is enclosed by one bookmark whose name carries its
+key and a seal of its content without field results: what people touched no longer fits its seal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from docx.document import Document as WordDocument
+from docx.opc.constants import CONTENT_TYPE, RELATIONSHIP_TYPE
+from docx.opc.oxml import serialize_part_xml
+from docx.opc.packuri import PackURI
+from docx.opc.part import Part, XmlPart
+from docx.oxml.ns import qn
+from docx.oxml.parser import parse_xml
+
+from evalkit.word.oxml import (
+    MARK_END,
+    MARK_PATH,
+    MARK_TEXT,
+    Element,
+    bookmark,
+    clean,
+    field,
+    local_name,
+    plain_text,
+    run,
+)
+
+BOUND = re.compile(f"{MARK_PATH}([^{MARK_END}]+){MARK_END}")
+OWNED = re.compile(r"_([kr])([0-9a-f]{12})_([0-9a-f]{10})")  # k: paragraph, r: table row
+PICTURE = re.compile(r"(\w+)_([0-9a-f]{12})")  # name of a drawing: block, digest of the picture
+_PROPERTY = re.compile(r'\s*DOCPROPERTY\s+"?([^"\s\\]+)', re.IGNORECASE)
+_NAMES = "http://schemas.openxmlformats.org/officeDocument/2006/custom-properties"
+_TYPES = "http://schemas.openxmlformats.org/officeDocument/2006/docPropsVTypes"
+_FORMAT = "{D5CDD505-2E9C-101B-9397-08002B2CF9AE}"
+_MAX_VALUE = 255
+_STORIES = ("/header", "/footer", "/footnotes", "/endnotes")
+_LOOKS = ("b", "i", "u", "strike", "highlight", "color", "vertAlign")
+_PLAIN = {"0", "false", "none", "auto", "baseline"}
+_UNSEEN = {"lang", "kern", "noProof", "webHidden", "bCs", "iCs", "szCs", "hint"}
+_CHANGES = {"ins", "del", "moveFrom", "moveTo", "rPrChange", "pPrChange"}
+_PARTS = _CHANGES | {"drawing", "pict", "object", "AlternateContent", "footnoteReference",
+                     "endnoteReference", "hyperlink", "sdt", "oMath", "sym", "tbl"}  # fmt: skip
+_WORDS = {"t", "delText", "tab", "br", "cr"}
+
+
+# --- text with bound numbers ----------------------------------------------------------------
+
+
+def bound(path: str, text: str) -> str:
+    """Text that becomes a field over the property `path` when it is rendered.
+
+    >>> unbound("得" + bound("score.total", "93.60") + "分")
+    '得93.60分'
+    """
+    return f"{MARK_PATH}{path}{MARK_TEXT}{text}{MARK_END}"
+
+
+def slug(text: str) -> str:
+    """A code or name as part of a property's name: ASCII, lower case.
+
+    >>> slug("C201"), slug("产出")
+    ('c201', 'u4ea7u51fa')
+    """
+    return re.sub(r"[^a-z0-9_.-]", lambda match: f"u{ord(match[0]):x}", text.lower())
+
+
+def unbound(text: str) -> str:
+    """The same text as people read it."""
+    return BOUND.sub(lambda match: match[1].partition(MARK_TEXT)[2], text)
+
+
+def runs(text: str, *, bold: bool = False) -> list[Element]:
+    """Runs of a text, its bound numbers as fields."""
+    pieces = BOUND.split(text)
+    made = [bound_runs(p, bold=bold) if n % 2 else [run(p, bold=bold)]
+            for n, p in enumerate(pieces) if p]  # fmt: skip
+    return [item for items in made for item in items]
+
+
+def bound_runs(inside: str, *, bold: bool = False) -> list[Element]:
+    """The field of one match of `BOUND`."""
+    path, _, text = inside.partition(MARK_TEXT)
+    return field(f'DOCPROPERTY "{path}"', [run(text, bold=bold)])
+
+
+# --- document properties --------------------------------------------------------------------
+
+
+def properties(document: WordDocument) -> dict[str, str]:
+    """Custom document properties by name, as text."""
+    part = _custom(document)
+    found = parse_xml(part.blob) if part is not None else ()
+    return {node.get("name", ""): "".join(node.itertext()) for node in found}
+
+
+def set_properties(
+    document: WordDocument,
+    values: Mapping[str, str],
+    *,
+    keep: bool = False,
+    drop: Collection[str] = (),
+) -> None:
+    """Write custom properties in place of all there are; `keep` those of other names but `drop`."""
+    part = _custom(document)
+    root = parse_xml(part.blob) if part is not None and keep else None
+    if root is None:
+        root = parse_xml(f'<Properties xmlns="{_NAMES}" xmlns:vt="{_TYPES}"/>')
+    for node in [n for n in root if n.get("name", "").lower() in {*values, *drop}]:
+        root.remove(node)
+    for name, value in sorted(values.items()):
+        node = root.makeelement(f"{{{_NAMES}}}property", {"fmtid": _FORMAT, "name": name})
+        text = node.makeelement(f"{{{_TYPES}}}lpwstr")
+        text.text = clean(value)[:_MAX_VALUE]
+        node.append(text)
+        root.append(node)
+    for number, node in enumerate(root, start=2):
+        node.set("pid", str(number))
+    package = document.part.package
+    if part is not None:
+        keys = [key for key, rel in package.rels.items() if rel._target is part]
+        for key in keys:
+            del package.rels[key]
+    if len(root):
+        blob = serialize_part_xml(root)
+        uri, kind = PackURI("/docProps/custom.xml"), CONTENT_TYPE.OFC_CUSTOM_PROPERTIES
+        package.relate_to(Part(uri, kind, blob, package), RELATIONSHIP_TYPE.CUSTOM_PROPERTIES)
+
+
+def _custom(document: WordDocument) -> Part | None:
+    rels = document.part.package.rels.values()
+    kind = RELATIONSHIP_TYPE.CUSTOM_PROPERTIES
+    return next((rel.target_part for rel in rels if rel.reltype == kind), None)
+
+
+# --- fields ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field: its code, the property it shows if it is bound, and the runs of its result."""
+
+    code: str
+    result: list[Element]
+    marks: list[Element]  # all elements it is made of
+
+    @property
+    def path(self) -> str:
+        """Name of the document property, lower case; empty for other fields."""
+        match = _PROPERTY.match(self.code)
+        return match[1].lower() if match else ""
+
+    @property
+    def text(self) -> str:
+        """The result people see; what a tracked change deletes is not seen."""
+        return "".join(t.text or "" for r in self.result for t in r.iter(qn("w:t")))
+
+    @property
+    def author(self) -> str:
+        """Who changed the result, but not the whole field, under tracked changes."""
+        around = set(self.marks[0].iterancestors())
+        lines = (a for r in self.result for a in r.iterancestors() if a not in around)
+        changes = (a for a in lines if local_name(a) in _CHANGES)
+        return next((str(a.get(qn("w:author"), "")) for a in changes), "")
+
+    def put(self, text: str) -> None:
+        """Write the result into its first run of text; that run's looks and all comments stay."""
+        live = [r for r in self.result if not _deleted(r)]
+        kept = next((r for r in live if r.find(qn("w:t")) is not None), None)
+        if kept is None:
+            kept = run("")
+            self._before_end(kept)
+        holder = kept.getparent()
+        if local_name(holder) in _CHANGES and holder not in self.marks[0].iterancestors():
+            holder.addprevious(kept)  # the kit's own text is no tracked change
+        for each in [kept, *self.result, holder]:
+            for child in [c for c in each if local_name(c) in _WORDS]:
+                each.remove(child)
+            while each is not kept and not [c for c in each if local_name(c) != "rPr"]:
+                outer = each.getparent()
+                outer.remove(each)
+                if local_name(outer) not in _CHANGES:
+                    break
+                each = outer
+        kept.extend(list(run(text)))
+        self.result[:] = [kept]
+
+    def unlink(self) -> None:
+        """Leave the result as mere text."""
+        if len(self.marks) == 1:
+            for child in list(self.marks[0]):
+                self.marks[0].addprevious(child)
+        for mark in self.marks:
+            if mark not in self.result and mark.find(qn("w:t")) is None:
+                mark.getparent().remove(mark)
+
+    def _before_end(self, new: Element) -> None:
+        if len(self.marks) == 1:  # a simple field
+            self.marks[0].append(new)
+            return
+        end = self.marks[-1]
+        kinds = [m.get(qn("w:fldCharType")) for r in self.marks for m in r.iter(qn("w:fldChar"))]
+        if "separate" not in kinds:
+            end.addprevious(field("", [])[2])
+        end.addprevious(new)
+
+
+def _deleted(element: Element) -> bool:
+    return any(local_name(a) in ("del", "moveFrom") for a in element.iterancestors())
+
+
+def fields(*roots: Element) -> list[Field]:
+    """All fields of elements in order, simple and complex, inner ones before what holds them.
+
+    What a tracked change deletes is none.
+    """
+    found: list[Field] = []
+    opened: list[tuple[list[str], list[Element], list[Element]]] = []
+    states: list[str] = []
+    for node in (n for root in roots for n in root.iter(qn("w:r"), qn("w:fldSimple"))):
+        if node.tag == qn("w:fldSimple"):
+            found.append(Field(node.get(qn("w:instr"), "").strip(), list(node.iter(qn("w:r"))),
+                               [node]))  # fmt: skip
+            continue
+        for child in node:
+            kind = child.get(qn("w:fldCharType"), "") if local_name(child) == "fldChar" else ""
+            if kind == "begin":
+                opened.append(([], [], []))
+                states.append("")
+            elif kind == "separate" and opened:
+                states[-1] = kind
+            elif local_name(child) in ("instrText", "delInstrText") and opened and not states[-1]:
+                opened[-1][0].append(child.text or "")
+            if kind == "end" and opened:
+                code, result, marks = opened.pop()
+                states.pop()
+                found.append(Field("".join(code).strip(), result, [*marks, node]))
+        for (_, result, marks), state in zip(opened, states, strict=True):
+            marks.append(node)
+            if state and node.find(qn("w:fldChar")) is None:
+                result.append(node)
+    return [item for item in found if not _deleted(item.marks[0])]
+
+
+def document_fields(document: WordDocument) -> list[Field]:
+    """The fields of body, headers, footers and notes."""
+    return [found for root in stories(document) for found in fields(root)]
+
+
+def stories(document: WordDocument) -> Iterator[Element]:
+    """Roots of body, headers, footers and notes; changes in them are saved."""
+    yield document.element.body
+    for rel in document.part.rels.values():
+        if rel.is_external or not rel.reltype.endswith(_STORIES):
+            continue
+        if not isinstance(rel.target_part, XmlPart):  # notes come as bytes
+            old = rel.target_part
+            new = XmlPart(old.partname, old.content_type, parse_xml(old.blob), old.package)
+            new.__dict__["rels"] = old.rels
+            rel._target = new
+        yield rel.target_part.element
+
+
+# --- units ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A generated paragraph or table row, by its bookmark."""
+
+    key: str
+    seal: str
+    row: bool
+    start: Element
+    end: Element
+
+    @property
+    def whole(self) -> bool:
+        """Whether nobody has torn it over several paragraphs."""
+        return self.row or self.start.getparent() is self.end.getparent()
+
+    @property
+    def nodes(self) -> list[Element]:
+        """What it is made of; where it is torn, all paragraphs it is spread over."""
+        if self.row:
+            return [next(self.start.iterancestors(qn("w:tr")))]
+        if self.whole:
+            after = self.start.itersiblings()
+            return list(itertools.takewhile(lambda node: node is not self.end, after))
+        first, last = (next(m.iterancestors(qn("w:p")), m) for m in (self.start, self.end))
+        found = [first, *first.itersiblings(qn("w:p"))]
+        return found[: found.index(last) + 1] if last in found else [first]
+
+    @property
+    def text(self) -> str:
+        """Its text without field results."""
+        return text_of(self.nodes, results=False)
+
+    @property
+    def full_text(self) -> str:
+        """Its text as people read it, cells divided by ｜."""
+        return text_of(self.nodes)
+
+    @property
+    def touched(self) -> bool:
+        """Whether a person changed it: words, looks or parts, beyond field results."""
+        return not self.whole or seal_of(self.nodes) != self.seal
+
+
+def own(element: Element, key: str) -> None:
+    """Enclose a paragraph's content, or a row's first text, as the unit of that key."""
+    enclose(element, hashlib.sha256(key.encode()).hexdigest()[:12])
+
+
+def enclose(element: Element, key: str, seal: str = "0" * 10) -> None:
+    """`own` for a key that is a digest already."""
+    kind = "r" if local_name(element) == "tr" else "k"
+    inside = [p for p in element.iter(qn("w:p")) if plain_text(p).strip()]
+    if inside:
+        content = [child for child in inside[0] if local_name(child) != "pPr"]
+        marks = bookmark(f"_{kind}{key}_{seal}", *content, number=int(key[:7], 16))
+        inside[0].extend(marks)
+
+
+def units(root: Element) -> dict[str, Unit]:
+    """The units in an element by key, in document order; of copies the first untouched."""
+    found: dict[str, Unit] = {}
+    for unit in all_units(root):
+        if unit.key not in found or (found[unit.key].touched and not unit.touched):
+            found[unit.key] = unit
+    return found
+
+
+def all_units(root: Element) -> Iterator[Unit]:
+    """Every unit, with those that people copied."""
+    opened: dict[str, list[Element]] = {}
+    for mark in root.iter(qn("w:bookmarkStart"), qn("w:bookmarkEnd")):
+        same = opened.setdefault(mark.get(qn("w:id")), [])
+        if mark.tag == qn("w:bookmarkStart"):
+            same.append(mark)
+        elif same:
+            start = same.pop()
+            name = OWNED.fullmatch(start.get(qn("w:name"), ""))
+            in_row = next(start.iterancestors(qn("w:tr")), None) is not None
+            if name and (in_row or name[1] == "k"):
+                yield Unit(name[2], name[3], name[1] == "r", start, mark)
+
+
+def seal(unit: Unit) -> None:
+    """Write the seal of its present content into its name."""
+    kind = "r" if unit.row else "k"
+    unit.start.set(qn("w:name"), f"_{kind}{unit.key}_{seal_of(unit.nodes)}")
+
+
+def seal_of(nodes: list[Element]) -> str:
+    """Digest of content without field results: ten hex digits.
+
+    Looks that programs write of themselves count only where they change within the content.
+    """
+    parts: list[str] = []
+    others: dict[str, int] = {}
+    last = ""
+    for kind, value, shape in (item for item in _walk(nodes) if item[0] != "result"):
+        mine, _, other = shape.partition(";")
+        mine += f";{others.setdefault(other, len(others))}" if kind == "text" else ""
+        if kind == "text" and mine == last and parts:
+            parts[-1] += value
+        else:
+            parts.append(f"{kind}\x1f{mine}\x1f{value}")
+        last = mine if kind == "text" else "\x1f"
+    return hashlib.sha256("\x1e".join(parts).encode()).hexdigest()[:10]
+
+
+def text_of(nodes: list[Element], *, results: bool = True) -> str:
+    """Text of content as people read it, or without field results; cells divided by ｜."""
+    kinds = ("text", "result", "cell") if results else ("text", "cell")
+    return "".join(value for kind, value, _ in _walk(nodes) if kind in kinds).removeprefix("｜")
+
+
+def picture_key(drawing: Element) -> str:
+    """A figure (its ``wp:docPr``) is known by its block, a picture of somebody's text by itself."""
+    match = PICTURE.fullmatch(drawing.get("name", ""))
+    return "" if not match else match[0] if match[1] == "picture" else match[1]
+
+
+def pictures(root: Element) -> dict[str, list[Element]]:
+    """The drawings (``wp:docPr``) that the kit put into an element, by key."""
+    found: dict[str, list[Element]] = {}
+    for drawing in root.iter(qn("wp:docPr")):
+        if key := picture_key(drawing):
+            found.setdefault(key, []).append(drawing)
+    return found
+
+
+def _walk(nodes: list[Element]) -> Iterator[tuple[str, str, str]]:
+    """Content in order as (kind, value, looks): text, result, field, cell, other things."""
+    depth: list[str] = []  # state of each open field
+    code = ""
+    for node in (inner for outer in nodes for inner in outer.iter()):
+        name = local_name(node)
+        if name == "fldChar":
+            kind = node.get(qn("w:fldCharType"), "")
+            if kind == "begin":
+                depth.append(kind)
+                code = ""
+            elif kind == "separate" and depth:
+                depth[-1] = kind
+                yield "field", _short(code), ""
+            elif kind == "end" and depth:
+                depth.pop()
+        elif name == "instrText":
+            code += node.text or ""
+        elif name == "fldSimple":
+            yield "field", _short(node.get(qn("w:instr"), "")), ""
+        elif name in ("t", "tab", "br") and not _deleted(node):
+            value = (node.text or "") if name == "t" else "\t" if name == "tab" else "\n"
+            simple = next(node.iterancestors(qn("w:fldSimple")), None) is not None
+            inside = simple or "separate" in depth
+            yield ("result" if inside else "text"), value, "" if inside else looks(node.getparent())
+        elif name == "tc":
+            yield "cell", "｜", ""
+        elif name in _PARTS:
+            yield "other", name, ""
+
+
+def _short(code: str) -> str:
+    """Kind and first argument of a field code: programs rewrite the rest."""
+    words = code.replace('"', " ").split()
+    return f"{words[0].upper()} {words[1].lower()}" if len(words) > 1 else code.strip()
+
+
+def looks(element: Element) -> str:
+    """Looks of a run: those the kit writes itself, then, after a semicolon, all others."""
+    mine: list[str] = []
+    others: list[str] = []
+    for node in element.iterfind(f"{qn('w:rPr')}/*"):
+        values = [v for k, v in sorted(node.items()) if k.rpartition("}")[2] not in _UNSEEN]
+        value = ",".join(values) or ("none" if node.attrib else "1")
+        if local_name(node) not in _UNSEEN and value.lower() not in _PLAIN:
+            kind = mine if local_name(node) in _LOOKS else others
+            kind.append(f"{local_name(node)}={value}")
+    return f"{','.join(sorted(mine))};{','.join(sorted(others))}"
