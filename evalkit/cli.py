@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 if TYPE_CHECKING:
-    from evalkit.core.problem import EvalkitError, Problem
+    from evalkit.core.problem import Problem
+    from evalkit.workbook.schema import Schema
 
 app = typer.Typer(
     help="预算绩效评价工具包：一份项目清单，批量得出评分、底稿和评价报告。",
@@ -25,21 +26,10 @@ app.add_typer(template_app, name="template")
 
 ListFile = Annotated[Path, typer.Argument(help="项目清单（CSV 或 XLSX）", show_default=False)]
 Out = Annotated[Path, typer.Option("--out", "-o", help="成果文件夹")]
-
-
-class Kind(StrEnum):
-    """Businesses that `evalkit new` knows, as typed on the command line."""
-
-    project_evaluation = "project-evaluation"
-
-
-class Stage(StrEnum):
-    """States of a report."""
-
-    draft = "初稿"
-    consultation = "征求意见稿"
-    submitted = "送审稿"
-    final = "终稿"
+ReportFile = Annotated[Path, typer.Argument(help="评价报告.docx", show_default=False)]
+WorkbookFile = Annotated[Path, typer.Argument(help="数据底稿.xlsx", show_default=False)]
+Kind = Annotated[str, typer.Argument(help="业务种类，如 project-evaluation")]
+Stage = Literal["初稿", "征求意见稿", "送审稿", "终稿"]
 
 
 @app.command("batch")
@@ -49,7 +39,7 @@ def batch(
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="同时运行几个项目")] = None,
     force: Annotated[bool, typer.Option("--force", help="未变化的项目也重新运行")] = False,
     only: Annotated[str | None, typer.Option("--only", help="只运行这些编码，逗号隔开")] = None,
-    timeout: Annotated[int, typer.Option("--timeout", help="每个项目最多运行几秒")] = 600,
+    timeout: Annotated[int, typer.Option("--timeout", min=1, help="每个项目最多运行几秒")] = 600,
 ) -> None:
     """运行清单中的全部项目，生成报告、底稿、汇总表和首页。
 
@@ -64,16 +54,16 @@ def batch(
 
 @app.command("run")
 def run(
-    workbook: Annotated[Path, typer.Argument(help="数据底稿.xlsx", show_default=False)],
+    workbook: WorkbookFile,
     out: Out = Path("outputs"),
-    stage: Annotated[Stage, typer.Option(help="报告状态")] = Stage.draft,
+    stage: Annotated[Stage, typer.Option(help="报告状态")] = "初稿",
     profile: Annotated[str, typer.Option(help="政策方案")] = "national",
     notebook: Annotated[str, typer.Option(help="笔记本")] = "project_evaluation",
 ) -> None:
     """运行一个项目。"""
     from evalkit.batch.run import run_one
 
-    raise typer.Exit(run_one(notebook, workbook, out, stage=stage.value, profile=profile).exit_code)
+    raise typer.Exit(run_one(notebook, workbook, out, stage=stage, profile=profile).exit_code)
 
 
 @app.command("check")
@@ -97,21 +87,15 @@ def check(projects: ListFile) -> None:
         except EvalkitError as refusal:
             found = refusal.problems
         failed += bool(errors(found))
-        typer.echo(f"{job.code} {job.name}：{_count(found)}")
-        _print(found)
+        _tell(job.title, found)
     typer.echo(f"共 {len(jobs)} 个项目，{failed} 个有错误。")
     raise typer.Exit(1 if failed else 0)
-
-
-ReportFile = Annotated[Path, typer.Argument(help="评价报告.docx", show_default=False)]
 
 
 @app.command("verify")
 def verify(
     report: ReportFile,
-    result: Annotated[
-        Path | None, typer.Option(help="评价结果；不写则用报告旁的 result.json")
-    ] = None,
+    result: Annotated[Path | None, typer.Option(help="评价结果；不写则用报告旁的")] = None,
 ) -> None:
     """核对报告：数字、合计、比率、等级、大写金额、单位、名称年度、空缺、签署，与评价结果逐项比对。
 
@@ -139,15 +123,9 @@ def copy(
     review: Annotated[bool, typer.Option("--review", help="复核版：每个得分旁批注出处")] = False,
     final: Annotated[bool, typer.Option("--final", help="终稿：断开域，去掉批注和属性")] = False,
     public: Annotated[bool, typer.Option("--public", help="公开版：去掉个人信息和佐证")] = False,
-    client_consent: Annotated[
-        str, typer.Option(help="委托方同意公开的文号或日期（公开版须填）")
-    ] = "",
-    finance_consent: Annotated[
-        str, typer.Option(help="同级财政部门同意公开的文号或日期（公开版须填）")
-    ] = "",
-    pdf: Annotated[
-        bool, typer.Option("--pdf", help="另存 PDF（要有 LibreOffice 或 Word）")
-    ] = False,
+    client_consent: Annotated[str, typer.Option(help="公开版：委托方同意的文号或日期")] = "",
+    finance_consent: Annotated[str, typer.Option(help="公开版：财政部门同意的文号或日期")] = "",
+    pdf: Annotated[bool, typer.Option("--pdf", help="另存 PDF，用 LibreOffice 或 Word")] = False,
 ) -> None:
     """由评价报告制作复核版、终稿、公开版和 PDF，写在报告旁；原报告不动。"""
     from evalkit.review.copies import copy_report
@@ -162,91 +140,75 @@ def copy(
 
 @app.command("new")
 def new(
-    kind: Annotated[Kind, typer.Argument(help="业务种类")],
+    kind: Kind,
     out: Annotated[Path, typer.Option("--out", "-o", help="写到哪里")] = Path("数据底稿.xlsx"),
     framework: Annotated[str, typer.Option(help="预填的指标体系；none 不预填")] = "mof_2020_10",
 ) -> None:
     """写一份空白的数据底稿。"""
-    from evalkit.core.problem import EvalkitError, Problem
+    from evalkit.core.problem import refusal
     from evalkit.indicators import frameworks
     from evalkit.workbook.blank import write_blank
-    from evalkit.workbook.schema import load_schema
 
     if out.exists():
-        raise EvalkitError([Problem(file=out.name, what="文件已存在", remedy="请换一个文件名")])
+        raise refusal("file.exists", file=out.name)
     content = None
     if framework != "none":
         indicators, elements = frameworks.rows(frameworks.load(framework))
         content = {"indicators": indicators, "elements": elements}
-    path = write_blank(out, load_schema(kind.name), content)
-    typer.echo(f"已写出 {path}")
+    typer.echo(f"已写出 {write_blank(out, _schema(kind), content)}")
 
 
 @app.command("manual")
-def manual(kind: Annotated[Kind, typer.Argument(help="业务种类")]) -> None:
+def manual(kind: Kind) -> None:
     """打印数据底稿的填写手册（Markdown）。"""
     from evalkit.workbook.manual import manual as text
-    from evalkit.workbook.schema import load_schema
 
-    typer.echo(text(load_schema(kind.name)))
+    typer.echo(text(_schema(kind)))
 
 
 @app.command("freeze")
 def freeze(
-    workbook: Annotated[Path, typer.Argument(help="数据底稿.xlsx", show_default=False)],
+    workbook: WorkbookFile,
     approver: Annotated[str, typer.Option(help="批准人或单位", show_default=False)],
-    dated: Annotated[
-        str, typer.Option("--date", help="审定日期，如 2025-04-10", show_default=False)
-    ],
+    dated: Annotated[str, typer.Option("--date", help="审定日期，如 2025-04-10")],
     replace: Annotated[bool, typer.Option("--replace", help="替换已有的审定记录")] = False,
 ) -> None:
     """审定指标体系：此后改动的指标、分值、规则和目标都会列出，并须写明理由。"""
     from datetime import date
 
-    from evalkit.core.problem import EvalkitError, Problem
+    from evalkit.core.problem import refusal
     from evalkit.indicators import freeze as frozen
     from evalkit.workbook.reader import read
-    from evalkit.workbook.schema import load_schema
 
     try:
         day = date.fromisoformat(dated)
     except ValueError:
-        what = f"日期“{dated}”不存在或写法不对"
-        raise EvalkitError([Problem(what=what, remedy="请写成 2025-04-10")]) from None
-    source = read(workbook, load_schema("project_evaluation"))
+        raise refusal("freeze.date", text=dated) from None
+    source = read(workbook, _schema("project-evaluation"))
     path = frozen.freeze(source, workbook, approver, day, replace=replace)
     typer.echo(f"指标体系已审定：{path}")
 
 
 @app.command("init")
-def init(
-    folder: Annotated[Path, typer.Argument(help="工作文件夹", show_default=False)],
-) -> None:
+def init(folder: Annotated[Path, typer.Argument(help="工作文件夹", show_default=False)]) -> None:
     """把笔记本、模板和参数铺成本机构自己的工作文件夹；已有的文件不动。"""
     from shutil import copyfile
 
     from evalkit.core.paths import KINDS, packaged
 
-    made = kept = 0
-    for kind in KINDS:
-        for source in sorted((packaged() / kind).rglob("*")):
-            target = folder / source.relative_to(packaged())
-            if source.is_dir() or "__pycache__" in source.parts:
-                continue
-            if target.exists():
-                kept += 1
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            copyfile(source, target)
-            made += 1
+    found = (path for kind in KINDS for path in (packaged() / kind).rglob("*") if path.is_file())
+    sources = [path for path in found if "__pycache__" not in path.parts]
+    targets = {folder / path.relative_to(packaged()): path for path in sources}
+    new = {target: path for target, path in targets.items() if not target.exists()}
+    for target, path in new.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copyfile(path, target)
     (folder / "outputs").mkdir(parents=True, exist_ok=True)
-    typer.echo(f"{folder}：写入 {made} 个文件，保留原有 {kept} 个。")
+    typer.echo(f"{folder}：写入 {len(new)} 个文件，保留原有 {len(targets) - len(new)} 个。")
 
 
 @app.command("lab")
-def lab(
-    notebook: Annotated[str, typer.Argument(help="笔记本")] = "project_evaluation",
-) -> None:
+def lab(notebook: Annotated[str, typer.Argument(help="笔记本")] = "project_evaluation") -> None:
     """在 JupyterLab 中打开一个笔记本。"""
     import subprocess
 
@@ -292,36 +254,34 @@ def template_check(
     path = given if given.suffix == ".docx" else build.template_for(name, style)
     workflow = import_module(f"evalkit.workflows.{business if path == given else name}")
     found = check.check_template(path, *workflow.sample(style))
-    _print(found)
-    typer.echo(f"{path.name}：{_count(found)}")
+    _tell(path.name, found)
     raise typer.Exit(1 if found else 0)
 
 
-def _count(found: list[Problem]) -> str:
-    names = {"error": "错误", "warning": "警告", "note": "提示"}
-    parts = [f"{n} 个{names[s]}" for s in names if (n := sum(p.severity == s for p in found))]
-    return "、".join(parts) or "没有问题"
+def _schema(kind: str) -> Schema:
+    from evalkit.workbook.schema import load_schema
+
+    return load_schema(kind.replace("-", "_"))
 
 
-def _print(found: list[Problem]) -> None:
+def _tell(title: str, found: list[Problem]) -> None:
+    """How many problems of each severity there are, and each of them."""
+    from collections import Counter
+
     from evalkit.core.problem import SEVERITY_NAMES
 
+    number = Counter(SEVERITY_NAMES[problem.severity] for problem in found)
+    counts = (f"{number[name]} 个{name}" for name in SEVERITY_NAMES.values() if number[name])
+    typer.echo(f"{title}：{'、'.join(counts) or '没有问题'}")
     for problem in found:
         typer.echo(f"  [{SEVERITY_NAMES[problem.severity]}] {problem}")
-
-
-def _refusal(error: EvalkitError) -> None:
-    typer.echo(f"有 {len(error.problems)} 个问题：", err=True)
-    for problem in error.problems:
-        typer.echo(f"  {problem}", err=True)
 
 
 def main() -> None:
     """Entry point: Chinese sentences instead of tracebacks, UTF-8 where the console is not."""
     for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure:
-            reconfigure(errors="replace")
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except Exception as error:
@@ -329,7 +289,9 @@ def main() -> None:
 
         if not isinstance(error, EvalkitError):
             raise
-        _refusal(error)
+        typer.echo(f"有 {len(error.problems)} 个问题：", err=True)
+        for problem in error.problems:
+            typer.echo(f"  {problem}", err=True)
         sys.exit(2)
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 import support
 
-from evalkit.core.numbers import fixed, percent, wan
+from evalkit.core.numbers import fixed, wan
 from evalkit.policy import load as load_policy
 from evalkit.scoring.scorecard import grade_of
 
@@ -25,6 +25,10 @@ YONGDE = [
     ("满意度指标", "学生满意度", "≧95%", "100%", 10, 10),
     ("满意度指标", "家长满意度", "≧95%", "100%", 10, 10),
 ]
+
+
+def percent(part, whole):
+    return fixed(part / whole * 100) + "%"
 
 
 def rows(table):

@@ -10,17 +10,15 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
-from zipfile import BadZipFile
+from typing import Any, TypeVar
 
 from evalkit.batch.outcome import REPORT, Outcome
 from evalkit.core.model import IndicatorScore, Result
 from evalkit.core.numbers import fixed, plain
 from evalkit.core.paths import asset
-from evalkit.core.problem import Severity
+from evalkit.core.problem import EvalkitError, Severity, sentence
 
 SHORTEST = 30  # characters of a paragraph worth comparing
 SHORTEST_NAME = 4  # characters of a name worth looking for
@@ -68,14 +66,20 @@ def review(outcomes: Iterable[Outcome]) -> list[Finding]:
         title, path = outcome.job.title, outcome.file(REPORT)
         try:
             paragraphs = _paragraphs(path) if path else []
-        except (OSError, ValueError, KeyError, BadZipFile):
+        except EvalkitError:
             paragraphs = []
-            what, remedy = "报告打不开，未作文字比对", "请检查文件，或删除后重新运行"
-            unreadable.append(Finding("文字比对", "warning", "", (title,), what, remedy))
+            unreadable.append(_finding("文字比对", "", [title]))
         reports.append(_Report(title, outcome.result, outcome.indicators, paragraphs))
     questions = (_foreign_names, _yardsticks, _like_facts, _shared_text)
     found = [finding for question in questions for finding in question(reports)]
     return sorted([*found, *unreadable], key=lambda finding: finding.severity != "error")
+
+
+def _finding(code: str, where: str, projects: Iterable[str], **facts: Any) -> Finding:
+    """What sentences.yaml says under `code`, whose first part is the kind."""
+    said = sentence(code, **facts)
+    kind = code.partition(".")[0]
+    return Finding(kind, said.severity, where, tuple(projects), said.what, said.remedy)
 
 
 def _grouped(pairs: Iterable[tuple[_K, _V]]) -> dict[_K, list[_V]]:
@@ -93,16 +97,13 @@ def _yardsticks(reports: Sequence[_Report]) -> Iterator[Finding]:
     """The same third-level indicator with different rule, points or thresholds."""
     same = _grouped((_name(i), (report.title, i)) for report in reports for i in report.indicators)
     for name, group in same.items():
-        for aspect, severity, value_of in _ASPECTS:
+        for aspect, value_of in _ASPECTS.items():
             by_value = _grouped((value_of(i), title) for title, i in group if value_of(i))
-            if len(by_value) < 2:
-                continue
-            titles = tuple(title for titles in by_value.values() for title in titles)
-            what = f"同名三级指标的{aspect}不同：{_listed(by_value)}"
-            remedy = "请核对各项目实施方案；确有理由的在报告中说明"
-            yield Finding("口径不一", severity, name, titles, what, remedy)
-            if aspect == "计分规则":
-                break  # another rule has other parameters
+            if len(by_value) > 1:
+                titles = (title for titles in by_value.values() for title in titles)
+                yield _finding(f"口径不一.{aspect}", name, titles, listed=_listed(by_value))
+                if aspect == "计分规则":
+                    break  # another rule has other parameters
 
 
 def _parameters(indicator: IndicatorScore) -> str:
@@ -116,11 +117,11 @@ def _parameters(indicator: IndicatorScore) -> str:
     )
 
 
-_ASPECTS: list[tuple[str, Severity, Callable[[IndicatorScore], str]]] = [
-    ("分值", "note", lambda i: plain(i.points)),
-    ("计分规则", "warning", lambda i: i.trace.rule_name),
-    ("评分参数", "warning", _parameters),
-]
+_ASPECTS: dict[str, Callable[[IndicatorScore], str]] = {
+    "分值": lambda i: plain(i.points),
+    "计分规则": lambda i: i.trace.rule_name,
+    "评分参数": _parameters,
+}
 
 
 def _like_facts(reports: Sequence[_Report]) -> Iterator[Finding]:
@@ -138,10 +139,9 @@ def _like_facts(reports: Sequence[_Report]) -> Iterator[Finding]:
         by_rate = _grouped((_rate(i), title) for title, i in group)
         if len({shown.split("（")[0] for shown in by_rate}) > 1:
             facts = f"目标值“{target}”、" if target else ""
-            what = f"{facts}完成情况“{actual}”相同而得分率不同：{_listed(by_rate)}"
-            titles = tuple(title for title, _ in group)
-            remedy = "请核对扣分理由，统一尺度或说明差别"
-            yield Finding("同况异分", "warning", name, titles, what, remedy)
+            facts += f"完成情况“{actual}”"
+            titles = (title for title, _ in group)
+            yield _finding("同况异分", name, titles, facts=facts, listed=_listed(by_rate))
 
 
 def _judged(indicator: IndicatorScore) -> str:
@@ -149,7 +149,7 @@ def _judged(indicator: IndicatorScore) -> str:
 
 
 def _rate(indicator: IndicatorScore) -> str:
-    rate = Fraction(indicator.score or Decimal(0)) / Fraction(indicator.points)
+    rate = Fraction(indicator.score or 0) / Fraction(indicator.points)
     return f"得分率 {fixed(rate * 100)}%" + ("（经调分）" if indicator.adjustment else "")
 
 
@@ -159,16 +159,12 @@ def _listed(by_value: dict[str, list[str]]) -> str:
 
 def _paragraphs(path: Path) -> list[tuple[str, bool]]:
     """Text of each paragraph of a report, and whether it stands in a table."""
-    import docx
-    from docx.opc.exceptions import OpcError
     from docx.oxml.ns import qn
 
     from evalkit.word.oxml import local_name, plain_text
+    from evalkit.word.package import open_document
 
-    try:
-        body = docx.Document(str(path)).element.body
-    except OpcError as error:
-        raise OSError(str(error)) from None
+    body = open_document(path).element.body
     return [(plain_text(p), local_name(p.getparent()) == "tc") for p in body.iter(qn("w:p"))]
 
 
@@ -179,23 +175,19 @@ def _normal(text: str) -> str:
 
 def _shared_text(reports: Sequence[_Report]) -> Iterator[Finding]:
     """Paragraphs that some reports share although neither template nor traces wrote them."""
-    originals: dict[str, str] = {}
-    holders: dict[str, dict[str, None]] = {}
+    found: list[tuple[str, tuple[str, str]]] = []
     for report in reports:
         generated = _generated(report)
         for text, in_table in report.paragraphs:
             key = _normal(text)
-            if in_table or len(key) < SHORTEST or any(_carries(key, f) for f in generated):
-                continue
-            originals.setdefault(key, text)
-            holders.setdefault(key, {})[report.title] = None
-    for key, titles in holders.items():
+            if not (in_table or len(key) < SHORTEST or any(_carries(key, f) for f in generated)):
+                found.append((key, (report.title, text)))
+    for group in _grouped(found).values():
+        titles, text = dict.fromkeys(title for title, _ in group), group[0][1]
         if len(titles) < 2 or (len(titles) == len(reports) and len(reports) > 2):
             continue  # what every report of a list says is a standing phrase
-        text = originals[key]
         shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "……"
-        where, remedy = f"正文段落，{len(text)} 字", "请核实是否照搬，按各项目实际改写"
-        yield Finding("雷同段落", "warning", where, tuple(titles), shown, remedy)
+        yield _finding("雷同段落", f"正文段落，{len(text)} 字", titles, text=shown)
 
 
 def _carries(text: str, frame: tuple[str, ...]) -> bool:
@@ -231,25 +223,18 @@ def _foreign_names(reports: Sequence[_Report]) -> Iterator[Finding]:
     name that the project's own forms carry (client, department, provider of evidence, unit that
     is to mend a problem) is no foreign name.
     """
-    owners: dict[str, str] = {}
+    backwards = reversed(reports)  # so that the first report with a name owns it
+    owners = {name: report.title for report in backwards for name in _titles(report.result)}
     for report in reports:
-        for name in _titles(report.result):
-            owners.setdefault(name, report.title)
-    for report in reports:
-        own = _own(report.result)
-        names = sorted({*owners, *own}, key=len, reverse=True)
+        known = _own(report.result)
+        names = sorted({*owners, *known}, key=len, reverse=True)
         pattern = re.compile("|".join(map(re.escape, names)) or "(?!)")
-        hits: dict[str, str] = {}
         for text, _ in report.paragraphs:
             for match in pattern.finditer(text):
-                if match[0] not in own:
-                    start = max(match.start() - 15, 0)
-                    hits.setdefault(match[0], text[start : match.end() + 15])
-        for name, context in hits.items():
-            what = f"报告中出现了别的项目的名称或单位“{name}”"
-            remedy = "请改正；确需提及的，请写入该项目底稿的单位或佐证栏"
-            titles = (report.title, owners[name])
-            yield Finding("串名", "error", f"……{context}……", titles, what, remedy)
+                if (name := match[0]) not in known:
+                    known.add(name)  # one place of each is enough
+                    where = f"……{text[max(match.start() - 15, 0) : match.end() + 15]}……"
+                    yield _finding("串名", where, (report.title, owners[name]), name=name)
 
 
 def _titles(result: Result) -> set[str]:

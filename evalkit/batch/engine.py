@@ -7,13 +7,11 @@ from exceptions, from the cells really started, and from the figures really draw
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import logging
 import os
 import re
-import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,22 +23,18 @@ import nbformat
 from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_core.utils import ensure_event_loop
+from jupyter_core.utils import ensure_event_loop, run_sync
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill import clientwrap, engines, exceptions, execute, models, translators
 
 from evalkit.batch.jobs import declared
 from evalkit.batch.outcome import ERROR_TAG, Failure, Kind
+from evalkit.batch.page import SILENT
 
 NAME = "evalkit"  # our key in papermill's registries; nobody else's run is touched
 FIGURE_TAG = "figure"
 _INLINE = "module://matplotlib_inline.backend_inline"
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
-
-_OPTIONS = {"engine_name": NAME, "kernel_name": NAME, "language": "python", "progress_bar": False}
-
-_log = logging.getLogger(__name__)
-_log.disabled = True  # nbclient's log repeats what `Failure` says
 
 
 @dataclass
@@ -50,16 +44,15 @@ class Run:
     notebook: Path
     parameters: dict[str, Any]
     folder: Path
-    timeout: float | None = None
-    cell_timeout: float | None = None
+    timeout: float = 600  # seconds, from the start of the kernel
     on_stage: Callable[[str], None] = lambda stage: None
+    stopped: threading.Event = field(default_factory=threading.Event)
     node: Any = None  # the executed notebook, also after a failure
     failure: Failure | None = None
     started: list[int] = field(default_factory=list)
-    stopped: bool = False
     stderr: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
-    _begun: float = 0.0
     kernel: AsyncKernelManager | None = None
+    _begun: float = 0.0
 
     def execute(self) -> None:
         """Run the notebook; afterwards `node` and `failure` say how it went."""
@@ -68,8 +61,9 @@ class Run:
             try:
                 self.on_stage("启动内核")
                 path = str(self.notebook).replace("{", "{{").replace("}", "}}")  # str.format-ted
-                given = plain(self.parameters) or None
-                execute.execute_notebook(path, None, given, run=self, **_OPTIONS)
+                options = {"engine_name": NAME, "kernel_name": NAME, "language": "python"}
+                given = plain(self.parameters)
+                execute.execute_notebook(path, None, given, progress_bar=False, run=self, **options)
                 self.failure = self._incomplete()
             except Exception as error:
                 self.failure = self._explain(error)
@@ -80,27 +74,19 @@ class Run:
 
     def stop(self) -> None:
         """End the kernel at once; the run then fails as stopped."""
-        self.stopped = True
-        provisioner: Any = getattr(self.kernel, "provisioner", None)
-        process = getattr(provisioner, "process", None)
-        with contextlib.suppress(OSError):  # it ended by itself
-            if process is not None and hasattr(os, "killpg"):
-                os.killpg(provisioner.pgid, 9)
-            elif process is not None:
-                process.kill()
+        self.stopped.set()
+        if self.kernel and self.kernel.provisioner:
+            run_sync(self.kernel.provisioner.kill)()
 
-    def seconds_left(self, cell: Any) -> float | None:
-        """The time a cell may take: its own limit or what remains of the project's."""
-        limits = [self.cell_timeout] if self.cell_timeout else []
-        if self.timeout:
-            limits.append(max(self._begun + self.timeout - time.monotonic(), 0.01))
-        return min(limits, default=None)
+    def seconds_left(self, cell: Any) -> float:
+        """The time a cell may take: what remains of the project's."""
+        return max(self._begun + self.timeout - time.monotonic(), 0.01)
 
     def cell_started(self, cell: Any, cell_index: int) -> None:
         """Called by nbclient before each code cell that is not blank."""
         self.started.append(cell_index)
         self.on_stage(_place(self.node, cell_index)[0] or "准备参数")
-        if self.stopped:
+        if self.stopped.is_set():
             raise DeadKernelError("stopped")
 
     def _code(self) -> list[tuple[int, Any]]:
@@ -121,7 +107,7 @@ class Run:
 
     def _explain(self, error: Exception) -> Failure:
         last = self.started[-1] if self.started else None
-        if self.stopped:
+        if self.stopped.is_set():
             return self._at(last, "stopped", "已中断")
         if isinstance(error, exceptions.PapermillExecutionError):
             execute.remove_error_markers(self.node)  # papermill's own, which shift the cells
@@ -131,9 +117,7 @@ class Run:
             last_line = f"{error.ename}：{lines[-1]}" if lines else str(error.ename)
             return self._at(error.cell_index, "exception", f"出错，{last_line}")
         if isinstance(error, CellTimeoutError):
-            whole = self.timeout and time.monotonic() - self._begun >= self.timeout
-            limit = f"项目用时超过 {self.timeout}" if whole else f"超过 {self.cell_timeout}"
-            return self._at(last, "timeout", f"{limit} 秒，已停止")
+            return self._at(last, "timeout", f"项目用时超过 {self.timeout} 秒，已停止")
         if isinstance(error, DeadKernelError):
             return self._at(last, "kernel", f"计算进程意外退出{self._stderr_tail()}")
         if last is None and isinstance(error, RuntimeError | TimeoutError):
@@ -148,14 +132,11 @@ class Run:
         return f"（{said[-1][:200]}）" if said else ""
 
     def _at(self, index: int | None, kind: Kind, *lines: str) -> Failure:
-        if index is None or self.node is None:
-            return Failure(kind, lines)
-        heading, number = _place(self.node, index)
-        return Failure(kind, lines, heading, number)
+        place = () if index is None else _place(self.node, index)
+        return Failure(kind, lines, *place)
 
     def _tidy(self) -> None:
         """Correct what papermill says of cells that never ran, and note the failure on top."""
-        self.node.metadata.papermill["input_path"] = str(self.notebook)
         self.node.metadata.papermill["output_path"] = str(self.folder / self.notebook.name)
         for index, cell in self._code():
             if index not in self.started:
@@ -175,9 +156,7 @@ class _OwnInterpreter(KernelSpecManager):
     """Kernels of the interpreter that runs evalkit, whatever kernelspecs are installed."""
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        spec = get_kernel_dict()
-        spec["argv"][0] = sys.executable
-        return KernelSpec(**spec)
+        return KernelSpec(**get_kernel_dict())
 
 
 class _Engine(engines.NBClientEngine):  # type: ignore[misc]
@@ -193,7 +172,7 @@ class _Engine(engines.NBClientEngine):  # type: ignore[misc]
         client = clientwrap.PapermillNotebookClient(
             nb_man,
             km=run.kernel,
-            log=_log,
+            log=SILENT,
             startup_timeout=start_timeout,
             timeout_func=run.seconds_left,
             shutdown_kernel="immediate",
@@ -221,8 +200,6 @@ class _Translator(translators.PythonTranslator):  # type: ignore[misc]
 def _settle() -> None:
     """Cancel what a dead kernel left waiting in this thread's event loop, and close the loop."""
     loop = ensure_event_loop()
-    if loop.is_running():
-        return  # somebody else's
     left = asyncio.all_tasks(loop)
     for task in left:
         task.cancel()
@@ -250,10 +227,7 @@ def plain(value: Any) -> Any:
 
 def _place(node: Any, index: int) -> tuple[str, int | None]:
     """The nearest markdown heading above a cell, and the cell's number among code cells."""
-    heading = ""
-    for cell in reversed(node.cells[:index]):
-        if cell.cell_type == "markdown" and (found := _HEADING.findall(cell.source)):
-            heading = found[-1]
-            break
     before = node.cells[: index + 1]
-    return heading, sum(c.cell_type == "code" and bool(c.source.strip()) for c in before)
+    text = "\n".join(cell.source for cell in before if cell.cell_type == "markdown")
+    headings = ["", *_HEADING.findall(text)]
+    return headings[-1], sum(c.cell_type == "code" and bool(c.source.strip()) for c in before)

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import ast
 import csv
-import difflib
 import io
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from evalkit.core.model import STAGES
 from evalkit.core.paths import asset
-from evalkit.core.problem import EvalkitError, Problem, refuse
+from evalkit.core.problem import EvalkitError, Problem, errors, refusal, refuse, sentence
 from evalkit.core.store import safe_name
+from evalkit.workbook.cells import read_cell
+from evalkit.workbook.names import nearest
 
 REQUIRED = {"code": "项目编码", "name": "项目名称", "notebook": "笔记本", "workbook": "数据底稿"}
 HEADERS = {title: name for name, title in REQUIRED.items()} | {name: name for name in REQUIRED}
 HEADERS |= {"编码": "code", "报告状态": "stage", "政策方案": "profile"}
 GIVEN = ("code", "name", "workbook", "out")  # set by the batch where a notebook declares them
 _BOOLS = {"是": True, "否": False, "true": True, "false": False, "1": True, "0": False}
-_WANTED = {"int": "整数", "float": "数字", "bool": "是或否", "other": "可在清单中填写的值"}
 _READ: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "bool": _BOOLS.__getitem__}
-_LONGEST_INTEGER = 10**15  # Excel keeps 15 digits
+_FAULT = re.compile(r"#(N/A|[A-Z/0]+[!?])")  # what Excel shows where a formula has failed
 
 
 @dataclass(frozen=True)
@@ -58,12 +57,28 @@ class Job:
 
 @dataclass(frozen=True)
 class _Cell:
-    text: str
-    suspect: str = ""  # why a code in this cell cannot be trusted
+    """A cell of the list: a text or what Excel made of it."""
+
+    content: Any = ""  # as openpyxl or csv gives it
+    number_format: str = "General"
+
+    @property
+    def text(self) -> str:
+        if isinstance(self.content, str):
+            return self.content.strip()
+        return read_cell(self.content, "text")[0].raw
+
+    def spoilt(self) -> list[Problem]:
+        """Why a code in this cell cannot be trusted; of a whole number only zeros may be lost."""
+        if _FAULT.fullmatch(self.text):
+            return [sentence(f"formula.{self.text}", shown=self.text)]
+        found = read_cell(self.content, "code", number_format=self.number_format)[1]
+        sound = not isinstance(self.content, float) and self.number_format[:2] != "00"
+        return errors(found) if sound else found
 
 
 _Row = tuple[int, list[_Cell]]
-_Refuse = Callable[[str, str], None]  # notes what is wrong with a row, and the remedy
+_Note = Callable[..., None]  # notes a problem by the code of its sentence and the facts in it
 _Kinds = dict[str, str]  # kinds of a notebook's parameters by name
 
 
@@ -78,26 +93,30 @@ def read_list(path: Path) -> list[Job]:
         EvalkitError: every problem of the list at once, with row numbers.
     """
     path = path.resolve()
-    rows = _read_xlsx(path) if path.suffix.lower() in {".xlsx", ".xlsm"} else _read_csv(path)
-    rows = [(number, cells) for number, cells in rows if any(cell.text for cell in cells)]
+    table = _read_xlsx(path) if path.suffix.lower() in {".xlsx", ".xlsm"} else _read_csv(path)
+    rows = [(n, cells) for n, cells in enumerate(table, 1) if any(cell.text for cell in cells)]
     if len(rows) < 2:
-        raise _not_a_list(path, "清单中没有项目", "请至少填写一行")
+        raise refusal("list.empty", file=path.name)
     problems: list[Problem] = []
 
-    def bad(number: int, what: str, remedy: str) -> None:
-        place = f"第 {number} 行"
-        problems.append(Problem(file=path.name, cell=place, what=what, remedy=remedy))
+    def bad(number: int, code: str, **facts: Any) -> None:
+        problems.append(sentence(code, file=path.name, cell=f"第 {number} 行", **facts))
 
     (number, header), *body = rows
     columns = [_header(cell.text) for cell in header]
-    _check_columns(columns, partial(bad, number))
+    for name in sorted({name for name in columns if name and columns.count(name) > 1}):
+        bad(number, "list.columns", name=name)
+    for name in (name for name in REQUIRED if name not in columns):
+        bad(number, "list.column", name=name, title=REQUIRED[name])
     refuse(problems)
     notebooks: dict[Path, _Kinds] = {}
     jobs = [_job(path.parent, row, columns, notebooks, partial(bad, row[0])) for row in body]
-    known = {name for kinds in notebooks.values() for name in kinds}
-    _check_parameters(columns, known, partial(bad, number))
-    for job, what, remedy in _clashes(jobs):
-        bad(job.row, what, remedy)
+    known = sorted({name for kinds in notebooks.values() for name in kinds}.difference(GIVEN))
+    for name in columns if any(notebooks.values()) else ():
+        if name and name not in (*REQUIRED, *known):
+            hint = nearest(name, [*known, *HEADERS])
+            bad(number, "list.parameter", name=name, known="、".join(known), hint=hint)
+    _check_clashes(jobs, bad)
     refuse(problems)
     return jobs
 
@@ -139,21 +158,17 @@ def notebook_parameters(path: Path) -> dict[str, str]:
             if "parameters" in cell["metadata"].get("tags", []):
                 return declared("".join(cell["source"]))
     except (OSError, ValueError, KeyError, TypeError, SyntaxError):
-        raise EvalkitError([Problem(what=f"“{path.name}”不是可用的笔记本")]) from None
+        raise refusal("notebook", file=path.name) from None
     return {}
 
 
-def _not_a_list(path: Path, what: str, remedy: str) -> EvalkitError:
-    return EvalkitError([Problem(file=path.name, what=what, remedy=remedy)])
-
-
-def _read_csv(path: Path) -> list[_Row]:
+def _read_csv(path: Path) -> list[list[_Cell]]:
     try:
         data = path.read_bytes()
     except OSError:
-        raise _not_a_list(path, "找不到或打不开项目清单", "请检查路径") from None
+        raise refusal("list.missing", file=path.name) from None
     if b"\0" in data:
-        raise _not_a_list(path, "不是 CSV 文本", "请另存为 CSV（UTF-8）或 XLSX")
+        raise refusal("list.binary", file=path.name)
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             text = io.StringIO(data.decode(encoding), newline="")
@@ -161,38 +176,16 @@ def _read_csv(path: Path) -> list[_Row]:
         except UnicodeDecodeError:
             continue
         except csv.Error as error:
-            raise _not_a_list(path, f"CSV 格式有误（{error}）", "请检查引号是否成对") from None
-        return [(n, [_csv_cell(value) for value in line]) for n, line in enumerate(lines, 1)]
-    raise _not_a_list(path, "文件编码既不是 UTF-8 也不是 GB18030", "请另存为 CSV（UTF-8）")
+            raise refusal("list.csv", file=path.name, why=error) from None
+        return [[_Cell(value) for value in line] for line in lines]
+    raise refusal("list.encoding", file=path.name)
 
 
-def _csv_cell(value: str) -> _Cell:
-    text = value.strip()
-    lost = re.fullmatch(r"\d(\.\d+)?E\+\d+", text, re.IGNORECASE)
-    return _Cell(text, "已变成科学计数，后几位已丢失" if lost else "")
-
-
-def _read_xlsx(path: Path) -> list[_Row]:
+def _read_xlsx(path: Path) -> list[list[_Cell]]:
     from evalkit.workbook.opener import open_twice
 
-    sheet = open_twice(path)[0].worksheets[0]
-    return [(n, [_xlsx_cell(c) for c in cells]) for n, cells in enumerate(sheet.iter_rows(), 1)]
-
-
-def _xlsx_cell(cell: Any) -> _Cell:
-    value = cell.value
-    if value is None:
-        return _Cell("")
-    if isinstance(value, bool):
-        return _Cell("是" if value else "否", "不是文本")
-    if isinstance(value, datetime):
-        return _Cell(value.date().isoformat(), "被识别成了日期")
-    if isinstance(value, int | float):
-        whole = int(value) == value
-        fine = whole and abs(value) < _LONGEST_INTEGER and cell.number_format[:2] != "00"
-        text = str(int(value)) if whole else str(value)
-        return _Cell(text, "" if fine else "是数值，前导零或后几位可能已丢失")
-    return _Cell(str(value).strip(), "是错误值" if cell.data_type == "e" else "")
+    rows = open_twice(path)[0].worksheets[0].iter_rows()
+    return [[_Cell(cell.value, cell.number_format) for cell in row] for row in rows]
 
 
 def _header(text: str) -> str:
@@ -200,54 +193,34 @@ def _header(text: str) -> str:
     return HEADERS.get(plain.lower(), plain)
 
 
-def _check_columns(columns: list[str], refuse: _Refuse) -> None:
-    for name in sorted({name for name in columns if name and columns.count(name) > 1}):
-        refuse(f"列“{name}”出现了不止一次", "请只保留一列")
-    for name, title in REQUIRED.items():
-        if name not in columns:
-            refuse(f"缺少“{title}”（{name}）列", "请补上这一列")
-
-
-def _check_parameters(columns: list[str], known: set[str], refuse: _Refuse) -> None:
-    """Refuse columns that no notebook of the list declares."""
-    allowed = sorted(known - set(GIVEN))
-    for name in columns if known else ():
-        if name and name not in (*REQUIRED, *allowed):
-            close = difflib.get_close_matches(name, [*allowed, *HEADERS], n=1, cutoff=0.5)
-            hint = f"是否应为“{close[0]}”？" if close else f"可用的参数：{'、'.join(allowed)}"
-            refuse(f"不认识的列“{name}”，笔记本没有这个参数", hint)
-
-
 def _job(
-    folder: Path, row: _Row, columns: list[str], notebooks: dict[Path, _Kinds], refuse: _Refuse
+    folder: Path, row: _Row, columns: list[str], notebooks: dict[Path, _Kinds], bad: _Note
 ) -> Job:
     number, cells = row
     if any(cell.text for cell in cells[len(columns) :]):
-        refuse("这一行的列数多于表头", "含逗号的内容请用双引号括起来")
+        bad("list.wide")
     values = {name: cell for name, cell in zip(columns, cells, strict=False) if cell.text}
     if stray := values.pop("", None):
-        refuse(f"“{stray.text}”所在的列没有表头", "请补上表头或清空该列")
-    code, name, book, work = (values.get(key, _Cell("")) for key in REQUIRED)
-    for key, title in REQUIRED.items():
-        if key not in values:
-            refuse(f"{title}为空", f"请填写{title}")
-    if code.suspect:
-        refuse(f"项目编码“{code.text}”{code.suspect}", "请将该列设为文本格式后重新填写")
-    workbook = (folder / work.text).resolve()
-    if work.text and not workbook.is_file():
-        refuse(f"找不到数据底稿“{work.text}”", "路径以清单所在文件夹为起点")
-    notebook = _notebook(folder, book.text)
-    if book.text and notebook not in notebooks:
+        bad("list.stray", text=stray.text)
+    for key in [key for key in REQUIRED if key not in values]:
+        bad("list.blank", title=REQUIRED[key])
+    for problem in values.get("code", _Cell()).spoilt():
+        bad("list.code", what=problem.what, remedy=problem.remedy)
+    code, name, book, work = (values.get(key, _Cell()).text for key in REQUIRED)
+    workbook = (folder / work).resolve()
+    if work and not workbook.is_file():
+        bad("list.workbook", text=work)
+    notebook = _notebook(folder, book)
+    if book and notebook not in notebooks:
         try:
             notebooks[notebook] = notebook_parameters(notebook)
         except EvalkitError:
-            remedy = "请填写笔记本名称或 .ipynb 路径"
-            refuse(f"找不到笔记本“{book.text}”或它不是笔记本", remedy)
+            bad("list.notebook", text=book)
     kinds = notebooks.get(notebook, {})
     chosen = {key: values[key].text for key in kinds if key in values.keys() - {*REQUIRED, *GIVEN}}
-    parameters = {key: _value(key, text, kinds[key], refuse) for key, text in chosen.items()}
-    own = safe_name(f"{code.text}_{name.text}")
-    return Job(number, code.text, name.text, notebook, workbook, own, parameters, tuple(kinds))
+    parameters = {key: _value(key, text, kinds[key], bad) for key, text in chosen.items()}
+    own = safe_name(f"{code}_{name}")
+    return Job(number, code, name, notebook, workbook, own, parameters, tuple(kinds))
 
 
 def _notebook(folder: Path, text: str) -> Path:
@@ -256,27 +229,23 @@ def _notebook(folder: Path, text: str) -> Path:
     return asset("notebooks", f"{text}.ipynb").resolve()
 
 
-def _value(name: str, text: str, kind: str, refuse: _Refuse) -> Any:
+def _value(name: str, text: str, kind: str, bad: _Note) -> Any:
     if name == "stage" and text not in STAGES:
-        refuse(f"报告状态“{text}”不存在", f"请填写{'、'.join(STAGES)}之一")
+        bad("list.stage", text=text, known="、".join(STAGES))
     if kind == "str":
         return text
     try:
         return _READ[kind](unicodedata.normalize("NFKC", text).replace(",", "").lower())
     except (ValueError, KeyError):
-        refuse(f"参数“{name}”的值“{text}”不是{_WANTED[kind]}", "请改正或清空以使用默认值")
+        bad(f"value.{kind}", name=name, text=text)
 
 
-def _clashes(jobs: list[Job]) -> Iterator[tuple[Job, str, str]]:
-    """Jobs that share a code or an output folder with one above them."""
-    codes: dict[str, Job] = {}
-    folders: dict[str, Job] = {}
+def _check_clashes(jobs: list[Job], bad: _Note) -> None:
+    """Refuse jobs that share a code or an output folder with one above them."""
+    first: dict[tuple[str, str], Job] = {}
     for job in (job for job in jobs if job.code and job.name):
-        first = codes.setdefault(job.code.casefold(), job)
-        other = folders.setdefault(job.folder.casefold(), job)
-        if first is not job:
-            what = f"项目编码“{job.code}”与第 {first.row} 行重复"
-            yield job, what, "编码须唯一（不分大小写）"
-        elif other is not job:
-            what = f"与第 {other.row} 行会写入同一个输出文件夹“{job.folder}”"
-            yield job, what, "请区分项目编码或名称"
+        for fault, text in {"list.twice": job.code, "list.folder": job.folder}.items():
+            other = first.setdefault((fault, text.casefold()), job)
+            if other is not job:
+                bad(job.row, fault, text=text, row=other.row)
+                break

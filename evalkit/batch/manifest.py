@@ -31,7 +31,7 @@ class Manifest:
 
     out: Path
     last: dict[str, dict[str, Any]] = field(default_factory=dict)  # folder → last done record
-    seen: dict[str, set[str]] = field(default_factory=dict)  # folder/file → hashes ever made
+    seen: set[tuple[str, str, str]] = field(default_factory=set)  # folder, file, hash ever made
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -59,10 +59,11 @@ class Manifest:
         known = record.get("status") == "ok" and record.get("key") == digest(inputs)
         return known and all((self.out / job.folder / name).exists() for name in record["outputs"])
 
-    def edited(self, job: Job) -> list[Path]:
-        """Files of a project that are not as any run of ours left them."""
-        found = files(self.out / job.folder)
-        return [p for p in found if sha256(p) not in self.seen.get(_name(self.out, p), ())]
+    def edited(self, job: Job) -> list[str]:
+        """Names in a project's folder of files that are not as any run of ours left them."""
+        folder = self.out / job.folder
+        names = [_name(folder, path) for path in files(folder)]
+        return [n for n in names if (job.folder, n, sha256(folder / n)) not in self.seen]
 
     def _add(self, **record: Any) -> None:
         record = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z")} | record
@@ -77,8 +78,7 @@ class Manifest:
     def _note(self, record: dict[str, Any]) -> None:
         if record["event"] == "done":
             self.last[record["folder"]] = record
-            for name, made in record["outputs"].items():
-                self.seen.setdefault(f"{record['folder']}/{name}", set()).add(made)
+            self.seen |= {(record["folder"], *made) for made in record["outputs"].items()}
 
 
 def files(folder: Path) -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from evalkit.batch.jobs import Job
 from evalkit.core import result_file
@@ -32,9 +32,8 @@ class Failure:
     @property
     def place(self) -> str:
         """Where, as ``“三、评分”代码格 [4]``; empty if no cell is to blame."""
-        if self.cell is None:
-            return ""
-        return f"“{self.heading}”代码格 [{self.cell}]" if self.heading else f"代码格 [{self.cell}]"
+        heading = f"“{self.heading}”" if self.heading else ""
+        return f"{heading}代码格 [{self.cell}]" if self.cell else ""
 
     def __str__(self) -> str:
         reason = "；".join(self.lines)
@@ -64,16 +63,6 @@ class Outcome:
     def failed(self) -> bool:
         """True if it failed or was cut short: what lies in its folder is not of this run."""
         return self.status in ("失败", "中断")
-
-    @property
-    def place(self) -> str:
-        """The cell that failed, if one did."""
-        return self.failure.place if self.failure else ""
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Why it failed, in sentences."""
-        return self.failure.lines if self.failure else ("还没有运行",)
 
     @property
     def warnings(self) -> list[Problem]:
@@ -109,9 +98,8 @@ class Outcome:
             return self
         try:
             result, _ = result_file.load(self.folder / result_file.FILE_NAME)
-            checks: dict[str, Any] = {}
-            if (self.folder / CHECKS).is_file():
-                checks = json.loads((self.folder / CHECKS).read_text(encoding="utf-8"))
+            path = self.folder / CHECKS
+            checks = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
             found = [*result.problems, *map(Problem.model_validate, checks.get("problems", []))]
         except (EvalkitError, ValueError) as error:
             return replace(self, problems=(Problem(what=f"成果读不出来：{error}"),))
@@ -123,7 +111,6 @@ class Outcome:
 class BatchOutcome:
     """The whole list, in its order."""
 
-    out: Path
     outcomes: tuple[Outcome, ...]
     seconds: float
     summary: Path | None = None

@@ -26,8 +26,8 @@ _TAGS = "a abbr b blockquote br caption code dd del div dl dt em h1 h2 h3 h4 h5 
 _TAGS += " ol p pre s small span strong sub sup table tbody td tfoot th thead tr u ul"
 _DROPPED = re.compile(r"<(style|script)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 
-_log = logging.getLogger(__name__)
-_log.disabled = True  # nbconvert's warnings are for its developers
+SILENT = logging.getLogger(__name__)
+SILENT.disabled = True  # for nbconvert's warnings to developers, and nbclient's: `Failure` says all
 
 
 def write_index(path: Path, outcomes: Sequence[Outcome], findings: Sequence[Finding]) -> Path:
@@ -60,7 +60,7 @@ def write_notebook(folder: Path, job: Job, node: Any, failure: Failure | None) -
 
     text = nbformat.writes(node)  # type: ignore[no-untyped-call]
     write_bytes(folder / job.notebook.name, (text + "\n").encode("utf-8"))
-    exporter = HTMLExporter(template_name="basic", sanitize_html=True, log=_log)  # type: ignore[no-untyped-call]
+    exporter = HTMLExporter(template_name="basic", sanitize_html=True, log=SILENT)  # type: ignore[no-untyped-call]
     exporter.register_filter("clean_html", _clean)  # type: ignore[no-untyped-call]
     cells = [cell for cell in node.cells if ERROR_TAG not in cell.metadata.get("tags", [])]
     body, _ = exporter.from_notebook_node(nbformat.from_dict({**node, "cells": cells}))  # type: ignore[no-untyped-call]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import sys
 from collections import Counter
 
 from rich.console import Console
@@ -19,8 +17,6 @@ class Screen:
     """A line a finished project; on a terminal also the running ones with stage and time."""
 
     def __init__(self, console: Console | None = None) -> None:
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="replace")  # a cp936 console lacks some characters
         plain = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
         self.console = console or plain
         self.view = Progress(
@@ -58,29 +54,24 @@ class Screen:
             self.view.stop()
 
     def end(self, batch: BatchOutcome) -> None:
-        """Called once, after the summary is written."""
-        for line in closing(batch):
-            self.console.print(line)
-
-
-def closing(batch: BatchOutcome) -> list[str]:
-    """The last lines: counts, each failure with cell and reason, where the results are."""
-    counts = Counter(outcome.status for outcome in batch.outcomes)
-    shown = "，".join(f"{status} {n} 个" for status, n in counts.items())
-    lines = [f"{shown}；用时 {batch.seconds:.1f} 秒"]
-    if batch.failed:
-        lines.append("未完成的项目：")
-    for outcome in batch.failed:
-        lines.append(f"  {outcome.job.title} {outcome.place}".rstrip())
-        lines += [f"    {reason}" for reason in outcome.reasons]
-    if batch.index:
-        return [*lines, f"汇总表：{batch.summary}", f"首页：{batch.index}"]
-    return [*lines, *(f"成果：{outcome.folder}" for outcome in batch.outcomes)]
+        """Called once, at last: counts, each failure with cell and reason, where results are."""
+        say = self.console.print
+        counts = Counter(outcome.status for outcome in batch.outcomes)
+        shown = "，".join(f"{status} {n} 个" for status, n in counts.items())
+        say(f"{shown}；用时 {batch.seconds:.1f} 秒")
+        for outcome in batch.outcomes:
+            if failure := outcome.failure:
+                say(f"未完成：{outcome.job.title} {failure.place}".rstrip())
+                say("\n".join(f"    {reason}" for reason in failure.lines))
+        if batch.index:
+            say(f"汇总表：{batch.summary}\n首页：{batch.index}")
+        else:
+            say("\n".join(f"成果：{outcome.folder}" for outcome in batch.outcomes))
 
 
 def _line(outcome: Outcome) -> str:
     status = "未变化，跳过" if outcome.status == "未变化" else outcome.status
     took = f"{outcome.seconds:.1f} 秒" if outcome.status in ("完成", "失败") else ""
-    why = outcome.place or outcome.reasons[0] if outcome.status == "失败" else ""
+    why = outcome.failure.place or outcome.failure.lines[0] if outcome.failure else ""
     facts = [status, outcome.job.code, outcome.job.name, outcome.headline, why, took]
     return "  ".join(fact for fact in facts if fact)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import signal
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,8 +22,9 @@ from evalkit.batch.page import write_index, write_notebook
 from evalkit.batch.progress import Screen
 from evalkit.batch.summary import write_summary
 from evalkit.core.paths import asset
-from evalkit.core.problem import EvalkitError, Problem, refuse
+from evalkit.core.problem import refusal, refuse, sentence
 from evalkit.core.store import KEPT, keep_aside, safe_name
+from evalkit.workbook.names import nearest
 
 if TYPE_CHECKING:
     from evalkit.batch.engine import Run
@@ -39,7 +39,7 @@ def run_batch(
     jobs: int | None = None,
     force: bool = False,
     only: Sequence[str] | None = None,
-    timeout: float | None = 600,
+    timeout: float = 600,
     reporter: Screen | None = None,
 ) -> BatchOutcome:
     """Run every project of a list; one project's failure stops nothing.
@@ -63,7 +63,7 @@ def run_batch(
 
 
 def run_one(
-    notebook: str, workbook: Path, out: Path, *, timeout: float | None = 600, **parameters: str
+    notebook: str, workbook: Path, out: Path, *, timeout: float = 600, **parameters: str
 ) -> BatchOutcome:
     """Run one workbook without a list, always; code and name are those in its 项目信息.
 
@@ -91,24 +91,22 @@ def _wanted(listed: list[Job], only: Sequence[str] | None) -> list[Job]:
     codes = {job.code.casefold(): job for job in listed}
     chosen = {code.casefold(): code for code in only}
     problems = []
-    for key in [key for key in chosen if key not in codes]:
-        close = difflib.get_close_matches(key, codes, n=1)
-        remedy = f"是否应为“{codes[close[0]].code}”？" if close else "请核对编码"
-        problems.append(Problem(what=f"清单中没有编码“{chosen[key]}”", remedy=remedy))
+    for code in (code for key, code in chosen.items() if key not in codes):
+        hint = nearest(code, [job.code for job in listed]).strip("，") or "请核对编码"
+        problems.append(sentence("list.only", code=code, hint=hint))
     refuse(problems)
     return [job for key, job in codes.items() if key in chosen]
 
 
 @contextmanager
-def _interrupts() -> Iterator[threading.Event]:
-    """An event that Ctrl-C sets. A KeyboardInterrupt could fall anywhere, and be lost there."""
-    interrupted = threading.Event()
+def _interrupts(stopped: threading.Event) -> Iterator[None]:
+    """Let Ctrl-C set an event. A KeyboardInterrupt could fall anywhere, and be lost there."""
     if threading.current_thread() is not threading.main_thread():
-        yield interrupted
+        yield
         return
-    before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
+    before = signal.signal(signal.SIGINT, lambda *_: stopped.set())
     try:
-        yield interrupted
+        yield
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -116,35 +114,36 @@ def _interrupts() -> Iterator[threading.Event]:
 class _Batch:
     """The runs into one output folder; `_project` and below work in the pool's threads."""
 
-    def __init__(
-        self, out: Path, force: bool, timeout: float | None, reporter: Screen | None
-    ) -> None:
+    def __init__(self, out: Path, force: bool, timeout: float, reporter: Screen | None) -> None:
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            what = f"无法建立输出文件夹“{out}”（{error.strerror}）"
-            raise EvalkitError([Problem(what=what, remedy="请换一个可写的位置")]) from None
+            raise refusal("batch.out", out=out, why=error.strerror) from None
         self.out, self.begun = out.resolve(), time.monotonic()
         self.force, self.timeout = force, timeout
         self.reporter = reporter or Screen()
         self.manifest, self.shared = record.Manifest(self.out), record.shared_inputs()
         self.running: list[Run] = []
-        self.stopping, self.lock = False, threading.Lock()
+        self.stopped = threading.Event()  # once set, no run goes on
 
     def run(self, jobs: Sequence[Job], at_once: int) -> dict[str, Outcome]:
         """Run all; Ctrl-C ends what is running and leaves the rest for the next time."""
         self.reporter.begin(len(jobs))
         done: dict[str, Outcome] = {}
         pool = ThreadPoolExecutor(max(at_once, 1), "evalkit")
-        with _interrupts() as interrupted, pool:
+        with _interrupts(self.stopped), pool:
             waiting = {pool.submit(self._project, job): job for job in jobs}
             while waiting:
                 finished, _ = wait(waiting, timeout=0.2, return_when="FIRST_COMPLETED")
-                if interrupted.is_set() and not self.stopping:
-                    self._stop(waiting)
+                if self.stopped.is_set():
+                    for future in waiting:
+                        future.cancel()
+                    for run in list(self.running):
+                        run.stop()
                 for future in finished:
                     job = waiting.pop(future)
-                    stopped = Outcome(job, self.out / job.folder, "中断")
+                    unrun = Failure("stopped", ("还没有运行",))
+                    stopped = Outcome(job, self.out / job.folder, "中断", unrun)
                     done[job.code] = stopped if future.cancelled() else future.result()
                     self.reporter.done(done[job.code])
         return done
@@ -158,17 +157,9 @@ class _Batch:
     def end(self, outcomes: Iterable[Outcome], *written: Path) -> BatchOutcome:
         """Tell how it went; `written` are summary and index, if there are any."""
         seconds = time.monotonic() - self.begun
-        result = BatchOutcome(self.out, tuple(outcomes), seconds, *written)
+        result = BatchOutcome(tuple(outcomes), seconds, *written)
         self.reporter.end(result)
         return result
-
-    def _stop(self, waiting: Iterable[Future[Outcome]]) -> None:
-        self.stopping = True
-        for future in waiting:
-            future.cancel()
-        with self.lock:
-            for run in self.running:
-                run.stop()
 
     def _project(self, job: Job) -> Outcome:
         begun = time.monotonic()
@@ -188,13 +179,13 @@ class _Batch:
         edited = self.manifest.edited(job)
         if not self.force and self.manifest.unchanged(job, inputs):
             outputs = tuple(self.manifest.last[job.folder]["outputs"])
-            kept = [p.name for p in edited if p.relative_to(folder).as_posix() in outputs]
+            kept = [Path(name).name for name in edited if name in outputs]
             notes = [f"{name} 有人工修改，保持原样" for name in kept]
             return Outcome(job, folder, "未变化", None, tuple(notes), outputs)
         folder.mkdir(exist_ok=True)
         self.reporter.stage(job, "准备")
         earlier = set(folder.rglob(f"*{KEPT}*"))
-        copies = {path: keep_aside(path) for path in edited}
+        copies = {name: keep_aside(folder / name) for name in edited}
         before = record.marks(folder)
         self.manifest.intent(job, inputs)
         run = self._execute(job, folder)
@@ -205,7 +196,7 @@ class _Batch:
         made = record.made(folder, before)
         facts = {"status": failure.kind, "reason": str(failure)} if failure else {"status": "ok"}
         self.manifest.done(job, inputs, made, seconds=round(time.monotonic() - begun, 3), **facts)
-        notes = [*_kept(folder, copies, earlier, made), *_beside(made)]
+        notes = list(_notes(copies, earlier, made))
         if failure and (folder / REPORT).exists() and REPORT not in made:
             notes.append("文件夹中的评价报告是以前生成的，本次没有更新")
         status: Status = "完成"
@@ -217,32 +208,25 @@ class _Batch:
         from evalkit.batch.engine import Run  # two seconds, spared where nothing runs
 
         tell = partial(self.reporter.stage, job)
-        run = Run(job.notebook, job.injected(folder), folder, self.timeout, on_stage=tell)
-        with self.lock:
-            self.running.append(run)
-            run.stopped = self.stopping
+        given = job.injected(folder)
+        run = Run(job.notebook, given, folder, self.timeout, tell, self.stopped)
+        self.running.append(run)
         try:
             run.execute()
         finally:
-            with self.lock:
-                self.running.remove(run)
+            self.running.remove(run)
         return run
 
 
-def _kept(
-    folder: Path, copies: dict[Path, Path], earlier: set[Path], made: dict[str, str]
-) -> list[str]:
-    """Say which edited files were set aside; drop new copies of files that nothing overwrote."""
-    notes = []
-    for path, copy in copies.items():
-        if path.relative_to(folder).as_posix() in made:
-            notes.append(f"{path.name} 有人工修改，原文件另存为 {copy.name}")
+def _notes(copies: dict[str, Path], earlier: set[Path], made: Iterable[str]) -> Iterator[str]:
+    """Say which files were set aside and which written beside; drop copies made for nothing."""
+    for name, copy in copies.items():
+        if name in made:
+            yield f"{Path(name).name} 有人工修改，原文件另存为 {copy.name}"
         elif copy not in earlier:
             copy.unlink()
-    return notes
-
-
-def _beside(made: dict[str, str]) -> list[str]:
-    """Say which files were open elsewhere and therefore written beside."""
-    new = [Path(name) for name in made if Path(name).stem.endswith("_新")]
-    return [f"{p.stem[:-2]}{p.suffix} 正被其他程序打开，新文件写为 {p.name}" for p in new]
+    locked = "正被其他程序打开"
+    why = f"{locked}，或数字的域已被破坏（见 conflicts.json）" if "conflicts.json" in made else locked
+    for path in map(Path, made):
+        if path.stem.endswith("_新"):
+            yield f"{path.stem[:-2]}{path.suffix} {why}，新文件写为 {path.name}"

@@ -42,7 +42,7 @@ def write_summary(path: Path, outcomes: Sequence[Outcome], findings: Iterable[Fi
         for f in findings
     ]
     contents = {
-        "汇总": [{"number": n, **_who(o), **_found(o)} for n, o in enumerate(outcomes, 1)],
+        "汇总": [{**_found(o), **_who(o), "number": n} for n, o in enumerate(outcomes, 1)],
         "问题清单": [row | _who(o) for o in outcomes for row in _issues(o)],
         "调分": [row | _who(o) for o in outcomes for row in _adjusted(o)],
         "失败与警告": [row | _who(o) for o in outcomes for row in _trouble(o)],
@@ -57,13 +57,12 @@ def _who(outcome: Outcome) -> _Row:
 
 def _found(outcome: Outcome) -> _Row:
     result = outcome.result
-    row: _Row = {"status": outcome.status}
     if result is None:
-        return row
+        return {"status": outcome.status}
     funds = {key: value / YUAN_PER["万元"] for key, value in result.values.items()}
-    row |= {
-        "unit": result.subject.get("unit", ""),
-        "year": result.subject.get("year", ""),
+    row = {
+        **result.subject,
+        "status": outcome.status,
         "budget": funds.get("funds.budget"),
         "spent": funds.get("funds.spent"),
         "execution": result.values.get("funds.budget_execution_rate"),
@@ -96,8 +95,9 @@ def _adjusted(outcome: Outcome) -> Iterator[_Row]:
 
 
 def _trouble(outcome: Outcome) -> Iterator[_Row]:
-    for reason in outcome.reasons if outcome.failed else ():
-        yield _row(outcome.status, reason, "改正后重新运行", outcome.place)
+    if failure := outcome.failure:
+        for reason in failure.lines:
+            yield _row(outcome.status, reason, "改正后重新运行", failure.place)
     for note in outcome.notes:
         yield _row("提示", note)
     for severity, kind in SEVERITY_NAMES.items():

@@ -8,19 +8,28 @@ the formula in the trace, so the two cannot drift apart. The text is valid in Ex
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Union
+from functools import total_ordering
+from operator import add, eq, ge, gt, le, lt, mul, sub, truediv
+from typing import Any, Union
 
 from evalkit.core.numbers import plain, to_decimal
 
 Number = Union["Term", Decimal, Fraction, int, str]
 
 _ATOM, _PRODUCT, _SUM = 3, 2, 1
+_SIGNS: dict[str, Callable[[Any, Any], Any]] = {
+    "+": add, "-": sub, "*": mul, "/": truediv,
+    ">=": ge, ">": gt, "<=": le, "<": lt, "=": eq,
+}  # fmt: skip
 EPOCH = date(1899, 12, 30)  # Excel's day zero, so dates subtract as they do in a sheet
 
 
+@total_ordering
+@dataclass(eq=False, slots=True)
 class Term:
     """One exact number and its expression.
 
@@ -29,12 +38,9 @@ class Term:
     Term(7.84, '8*MIN(1,205.8/210)')
     """
 
-    __slots__ = ("level", "text", "value")
-
-    def __init__(self, value: Fraction, text: str, level: int = _ATOM) -> None:
-        self.value = value
-        self.text = text
-        self.level = level
+    value: Fraction
+    text: str
+    level: int = _ATOM  # how tightly the text holds together
 
     @classmethod
     def of(cls, number: Number | date) -> Term:
@@ -45,9 +51,8 @@ class Term:
         if isinstance(number, Term):
             return number
         if isinstance(number, date):
-            return cls(
-                Fraction((number - EPOCH).days), f"DATE({number.year},{number.month},{number.day})"
-            )
+            text = f"DATE({number.year},{number.month},{number.day})"
+            return cls(Fraction((number - EPOCH).days), text)
         if isinstance(number, Fraction) and number.denominator != 1:
             return cls(number, f"{number.numerator}/{number.denominator}", _PRODUCT)
         decimal = to_decimal(str(number) if isinstance(number, Fraction) else number)
@@ -57,32 +62,25 @@ class Term:
     def _wrap(self, level: int) -> str:
         return self.text if self.level >= level else f"({self.text})"
 
+    def _joined(self, sign: str, other: Number, level: int) -> Term:
+        right = Term.of(other)
+        text = f"{self._wrap(level)}{sign}{right._wrap(level + 1)}"
+        return Term(_SIGNS[sign](self.value, right.value), text, level)
+
     def __add__(self, other: Number) -> Term:
-        o = Term.of(other)
-        return Term(self.value + o.value, f"{self.text}+{o._wrap(_PRODUCT)}", _SUM)
+        return self._joined("+", other, _SUM)
 
     def __sub__(self, other: Number) -> Term:
-        o = Term.of(other)
-        return Term(self.value - o.value, f"{self.text}-{o._wrap(_PRODUCT)}", _SUM)
+        return self._joined("-", other, _SUM)
 
     def __mul__(self, other: Number) -> Term:
-        o = Term.of(other)
-        text = f"{self._wrap(_PRODUCT)}*{o._wrap(_ATOM)}"
-        return Term(self.value * o.value, text, _PRODUCT)
+        return self._joined("*", other, _PRODUCT)
 
     def __truediv__(self, other: Number) -> Term:
-        o = Term.of(other)
-        text = f"{self._wrap(_PRODUCT)}/{o._wrap(_ATOM)}"
-        return Term(self.value / o.value, text, _PRODUCT)
+        return self._joined("/", other, _PRODUCT)
 
     def __rsub__(self, other: Number) -> Term:
         return Term.of(other) - self
-
-    def __radd__(self, other: Number) -> Term:
-        return Term.of(other) + self
-
-    def __rmul__(self, other: Number) -> Term:
-        return Term.of(other) * self
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, (Term, Decimal, Fraction, int)):
@@ -94,15 +92,6 @@ class Term:
 
     def __lt__(self, other: Number) -> bool:
         return self.value < Term.of(other).value
-
-    def __le__(self, other: Number) -> bool:
-        return self.value <= Term.of(other).value
-
-    def __gt__(self, other: Number) -> bool:
-        return self.value > Term.of(other).value
-
-    def __ge__(self, other: Number) -> bool:
-        return self.value >= Term.of(other).value
 
     def decimal(self) -> Decimal:
         """The value as a decimal of at most 28 significant digits."""
@@ -133,10 +122,7 @@ def total(numbers: list[Term]) -> Term:
     >>> total([Term.of(1), Term.of(2), Term.of(3)])
     Term(6, '1+2+3')
     """
-    result = numbers[0]
-    for number in numbers[1:]:
-        result = result + number
-    return result
+    return sum(numbers[1:], start=numbers[0])
 
 
 def whole_up(number: Number) -> Term:
@@ -158,11 +144,5 @@ def when(left: Term, op: str, right: Number, yes: Number, no: Number) -> Term:
     Term(8, 'IF(93>=95,10,8)')
     """
     r, y, n = Term.of(right), Term.of(yes), Term.of(no)
-    holds = {
-        ">=": left.value >= r.value,
-        ">": left.value > r.value,
-        "<=": left.value <= r.value,
-        "<": left.value < r.value,
-        "=": left.value == r.value,
-    }[op]
-    return Term((y if holds else n).value, f"IF({left.text}{op}{r.text},{y.text},{n.text})")
+    met = y if _SIGNS[op](left.value, r.value) else n
+    return Term(met.value, f"IF({left.text}{op}{r.text},{y.text},{n.text})")

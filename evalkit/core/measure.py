@@ -34,14 +34,8 @@ def input_of(name: str, datum: Datum) -> Input:
     """The trace's entry for one workbook cell."""
     number = datum.number
     value = plain(number) if number is not None else str(datum.value or "")
-    return Input(
-        name=name,
-        value=value,
-        unit=datum.unit,
-        cell=datum.cell,
-        raw=datum.raw,
-        formula=datum.formula,
-    )
+    place = datum.model_dump(include={"unit", "cell", "raw", "formula"})
+    return Input(name=name, value=value, **place)
 
 
 def direct(datum: Datum, name: str = "实际完成值") -> Measure:
@@ -53,15 +47,10 @@ def direct(datum: Datum, name: str = "实际完成值") -> Measure:
     """
     if datum.value is None:
         return Measure(gap=f"{name}待补充")
-    if isinstance(datum.value, date):
-        return Measure(
-            Term.of(datum.value),
-            (input_of(name, datum),),
-            datum.raw if datum.precision else chinese_date(datum.value),
-            day=datum.value,
-            month_only=datum.precision != "",
-        )
-    if isinstance(datum.value, str):
-        return Measure(None, (input_of(name, datum),), datum.value, answer=datum.value)
-    shown = f"{plain(datum.value)}{datum.unit}"
-    return Measure(Term.of(datum.value), (input_of(name, datum),), shown, datum.unit)
+    value, inputs = datum.value, (input_of(name, datum),)
+    if isinstance(value, date):
+        shown = datum.raw if datum.precision else chinese_date(value)
+        return Measure(Term.of(value), inputs, shown, day=value, month_only=datum.precision != "")
+    if isinstance(value, str):
+        return Measure(None, inputs, value, answer=value)
+    return Measure(Term.of(value), inputs, f"{plain(value)}{datum.unit}", datum.unit)

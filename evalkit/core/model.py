@@ -58,28 +58,17 @@ class Datum(Frozen):
 
 
 def problem_at(
-    datum: Datum,
-    code: str,
-    what: str,
-    remedy: str,
-    severity: Severity = "error",
-    indicator: str = "",
-) -> Problem:
+    datum: Datum, code: str, what: str, remedy: str,
+    severity: Severity = "error", indicator: str = "",
+) -> Problem:  # fmt: skip
     """A problem at a workbook cell.
 
     >>> print(problem_at(Datum(cell="指标!D12"), "gap", "目标值为空", "请填写"))
     指标｜D12：目标值为空——请填写
     """
     sheet, _, cell = datum.cell.partition("!")
-    return Problem(
-        code=code,
-        sheet=sheet,
-        cell=cell,
-        what=what,
-        remedy=remedy,
-        severity=severity,
-        indicator=indicator,
-    )
+    place = {"sheet": sheet, "cell": cell, "indicator": indicator}
+    return Problem(code=code, what=what, remedy=remedy, severity=severity, **place)
 
 
 Row = dict[str, Datum]  # field id → datum; the field ids are those of the sheet's schema

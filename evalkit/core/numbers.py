@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from math import floor
 from typing import Literal
 
 Rounding = Literal["half_up", "gbt8170"]
 
-_MODES = {"half_up": ROUND_HALF_UP, "gbt8170": ROUND_HALF_EVEN}
 YUAN_PER = {"元": Decimal(1), "万元": Decimal(10_000), "亿元": Decimal(100_000_000)}
 
 
@@ -40,16 +40,9 @@ def round_to(value: Decimal | Fraction | int, digits: int, mode: Rounding = "hal
     >>> round_to(Decimal("1.005"), 2), round_to(Decimal("0.125"), 2, "gbt8170")
     (Decimal('1.01'), Decimal('0.12'))
     """
-    exact = Fraction(value)
-    scaled = exact * 10**digits
-    whole = abs(scaled.numerator) // scaled.denominator
-    rest = abs(scaled) - whole
-    half = Fraction(1, 2)
-    up = rest > half or (rest == half and (mode == "half_up" or whole % 2 == 1))
-    signed = (whole + up) * (-1 if scaled < 0 else 1)
-    with localcontext() as context:
-        context.prec = 60
-        return Decimal(signed).scaleb(-digits)
+    scaled = abs(Fraction(value)) * 10**digits
+    whole = round(scaled) if mode == "gbt8170" else floor(scaled + Fraction(1, 2))
+    return Decimal(f"{whole if value >= 0 else -whole}E{-digits}")
 
 
 def chinese_date(day: date) -> str:
@@ -99,17 +92,6 @@ def wan(yuan: Decimal, digits: int = 2) -> str:
     '769.18'
     """
     return fixed(yuan / YUAN_PER["万元"], digits)
-
-
-def percent(part: Decimal | Fraction, whole: Decimal | Fraction, digits: int = 2) -> str | None:
-    """``part/whole`` in percent with two decimals and the sign; None when the whole is zero.
-
-    >>> percent(Decimal("2798.30"), Decimal("2960.00"))
-    '94.54%'
-    """
-    if whole == 0:
-        return None
-    return fixed(Fraction(part) / Fraction(whole) * 100, digits) + "%"
 
 
 def rounding_tail(parts: Sequence[Decimal], printed_total: Decimal, digits: int = 2) -> bool:

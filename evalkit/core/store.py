@@ -6,9 +6,10 @@ import hashlib
 import json
 import os
 import re
-import tempfile
+import secrets
 import unicodedata
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,9 +19,6 @@ _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _RESERVED = {"CON", "PRN", "AUX", "NUL"} | {f"{d}{i}" for d in ("COM", "LPT") for i in range(1, 10)}
 KEPT = "_人工修改_"
 _NAME_BYTES = 120
-_UMASK = os.umask(0)  # there is no other way to ask
-os.umask(_UMASK)
-_MODE = 0o666 & ~_UMASK
 
 
 def safe_name(text: str, fallback: str = "未命名") -> str:
@@ -31,9 +29,7 @@ def safe_name(text: str, fallback: str = "未命名") -> str:
     """
     visible = "".join(c for c in text if unicodedata.category(c) != "Cf")  # no turned text
     name = _FORBIDDEN.sub("_", unicodedata.normalize("NFC", visible)).strip(" ._")
-    while len(name.encode("utf-8")) > _NAME_BYTES:
-        name = name[:-1]
-    name = name.rstrip(" .") or fallback
+    name = name.encode("utf-8")[:_NAME_BYTES].decode("utf-8", "ignore").rstrip(" .") or fallback
     return f"_{name}" if name.split(".")[0].upper() in _RESERVED else name
 
 
@@ -68,18 +64,17 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> Path:
     written beside it as ``NAME_新.ext``. Returns the path really written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+    temporary = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with temporary.open("xb") as stream:  # unlike a file of tempfile's, one to share
             write(stream)
-        os.chmod(temporary, _MODE)  # mkstemp's files are its owner's alone; outputs are shared
         try:
             os.replace(temporary, path)
         except PermissionError:
             path = path.with_name(f"{path.stem}_新{path.suffix}")
             os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     return path
 
@@ -90,12 +85,9 @@ def keep_aside(path: Path) -> Path:
     The same contents are kept once, however often they are about to be replaced.
     """
     data = path.read_bytes()
-    number = 1
-    while (copy := path.with_name(f"{path.stem}{KEPT}{number}{path.suffix}")).exists():
-        if copy.read_bytes() == data:
-            return copy
-        number += 1
-    return write_bytes(copy, data)
+    copies = (path.with_name(f"{path.stem}{KEPT}{n}{path.suffix}") for n in count(1))
+    copy = next(c for c in copies if not c.exists() or c.read_bytes() == data)
+    return copy if copy.exists() else write_bytes(copy, data)
 
 
 def write_bytes(path: Path, data: bytes) -> Path:

@@ -65,13 +65,13 @@ def load_yaml(path: Path, *, texts: bool = False) -> Any:
         raise refusal(code, file=path.name, line=line, why=why or fault) from None
 
 
-def read_yaml(path: Path, model: type[M]) -> M:
-    """Read a YAML file into a model.
+def read_yaml(path: Path, model: type[M], *, texts: bool = False) -> M:
+    """Read a YAML file into a model; `texts` as for `load_yaml`.
 
     Raises:
         EvalkitError: as `load_yaml`, or contents that do not fit (all their faults at once).
     """
-    data = load_yaml(path)
+    data = load_yaml(path, texts=texts)
     try:
         return model.model_validate(data)
     except ValidationError as faults:

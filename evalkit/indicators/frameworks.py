@@ -6,7 +6,6 @@ A framework is a reference, not a rule: its points and 评分标准 are defaults
 
 from __future__ import annotations
 
-from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -19,8 +18,6 @@ from evalkit.core.paths import assets
 from evalkit.core.problem import refusal
 from evalkit.core.yaml_file import read_yaml
 from evalkit.policy.load import nearest
-
-FOLDER = ("params", "frameworks")
 
 
 class FrameworkElement(Frozen):
@@ -82,18 +79,6 @@ class Framework(Frozen):
             raise ValueError(f"指标编号重复：{'、'.join(twice)}")
         return self
 
-    def level1_points(self) -> dict[str, Decimal]:
-        """Default points by level 1, in order; empty where the framework sets none.
-
-        >>> {k: str(v) for k, v in load("mof_2020_10").level1_points().items()}
-        {'决策': '20', '过程': '20', '产出': '30', '效益': '30'}
-        """
-        sums: defaultdict[str, Decimal] = defaultdict(Decimal)
-        for indicator in self.indicators:
-            if indicator.points is not None:
-                sums[indicator.level1] += indicator.points
-        return dict(sums)
-
 
 def load(framework: str, *, start: Path | None = None) -> Framework:
     """A framework by id.
@@ -104,18 +89,13 @@ def load(framework: str, *, start: Path | None = None) -> Framework:
     Raises:
         EvalkitError: no such framework, or a broken file (all its faults at once).
     """
-    known = assets(*FOLDER, start=start)
+    known = assets("params", "frameworks", start=start)
     if framework not in known:
         raise refusal("framework.id", name=framework, hint=nearest(framework, known))
     found = read_yaml(known[framework], Framework)
     if found.id != framework:
         raise refusal("framework.identity", file=known[framework].name, name=framework)
     return found
-
-
-def titles(start: Path | None = None) -> list[tuple[str, str]]:
-    """Every framework as (id, Chinese title)."""
-    return [(name, load(name, start=start).title) for name in assets(*FOLDER, start=start)]
 
 
 def rows(framework: Framework) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
@@ -128,16 +108,13 @@ def rows(framework: Framework) -> tuple[list[dict[str, str]], list[dict[str, str
     indicators, elements = [], []
     own = {"identifier", "formula", "reference", "settings", "elements"}  # no columns of 指标
     for one in framework.indicators:
-        row = one.model_dump(exclude=own) | {"points": _number(one.points)}
+        row = one.model_dump(exclude=own)
+        row["points"] = "" if one.points is None else plain(one.points)
         row["explanation"] += f"（{one.formula}）" if one.formula else ""
         row |= {"basis_kind": "机构设定", "basis_document": framework.basis} | one.settings
         indicators.append({field: value for field, value in row.items() if value})
         for element in one.elements:
-            share = _number(element.share)
-            row = {"indicator": one.code, "text": element.text}
-            elements.append(row | ({"share": f"{share}%"} if share else {}))
+            elements.append({"indicator": one.code, "text": element.text})
+            if element.share is not None:
+                elements[-1]["share"] = f"{plain(element.share)}%"
     return indicators, elements
-
-
-def _number(value: Decimal | None) -> str:
-    return "" if value is None else plain(value)

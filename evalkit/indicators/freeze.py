@@ -42,19 +42,20 @@ def freeze(
         EvalkitError: already frozen (unless `replace`), no approver, no indicators, or errors that
             the reader found in the sheets 指标, 评分要点 and 分档.
     """
-    target = frozen_file(path)
-    exists = target.exists() and not replace
-    found = [sentence("freeze.exists", file=target.name)] if exists else []
-    refuse([*found, *_unfit(source, approver)])
-    project = source.forms["project"]
-    content = {
-        "schema_version": SCHEMA_VERSION,
-        "code": _text(project["code"]),
-        "name": _text(project["name"]),
-        "approver": approver.strip(),
-        "date": dated.isoformat(),
-        "indicators": _design(source),
-    }
+    target, schema = frozen_file(path), load_schema(source.schema_name)
+    sheets = {schema.sheet(sheet).name for sheet in ("indicators", *PARTS)}
+    found = [problem for problem in source.problems if problem.sheet in sheets]
+    if target.exists() and not replace:
+        found.append(sentence("freeze.exists", file=target.name))
+    if not approver.strip():
+        found.append(sentence("freeze.approver"))
+    if not source.tables["indicators"]:
+        found.append(sentence("freeze.empty", sheet="指标"))
+    refuse(found)
+    project = {key: _text(source.forms["project"][key]) for key in ("code", "name")}
+    approved = {"approver": approver.strip(), "date": dated.isoformat()}
+    content: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **project, **approved}
+    content["indicators"] = _design(source)
     return write_json(target, {**content, "hash": digest(content)})
 
 
@@ -104,46 +105,32 @@ def problems(rows: Sequence[Mapping[str, str]], stage: Stage) -> list[Problem]:
     """A change without a reason: a warning in drafts, an error from 送审稿 on."""
     severity = "error" if stage in STRICT_STAGES else "warning"
     found = []
-    for row in rows:
-        if not row["reason"]:
-            shown = {key: row[key] or "空" for key in ("approved", "now")}
-            found.append(sentence("freeze.reason", sheet="指标变更", **{**row, **shown}))
+    for row in (row for row in rows if not row["reason"]):
+        shown = {key: row[key] or "空" for key in ("approved", "now")}
+        found.append(sentence("freeze.reason", sheet="指标变更", **{**row, **shown}))
     return [problem.model_copy(update={"severity": severity}) for problem in found]
-
-
-def _unfit(source: Source, approver: str) -> list[Problem]:
-    """Why this indicator system cannot be approved."""
-    schema = load_schema(source.schema_name)
-    sheets = {schema.sheet(sheet).name for sheet in ("indicators", *PARTS)}
-    found = [problem for problem in source.problems if problem.sheet in sheets]
-    if not approver.strip():
-        found.append(sentence("freeze.approver"))
-    if not source.tables["indicators"]:
-        found.append(sentence("freeze.empty", sheet="指标"))
-    return found
 
 
 def _labels(source: Source) -> dict[str, str]:
     """The parts of an indicator's design but its code, and what the workbook calls them."""
     schema = load_schema(source.schema_name)
     fields = schema.sheet("indicators").fields
-    labels = {field.id: field.label for field in fields if not field.result}
-    del labels["code"]
+    labels = {f.id: f.label for f in fields if not f.result and f.id != "code"}
     return labels | {part: schema.sheet(part).name for part in PARTS}
 
 
 def _design(source: Source) -> list[dict[str, Any]]:
-    """The indicators without their results; empty fields are left out."""
-    fields = [field for field in ("code", *_labels(source)) if field not in PARTS]
+    """The indicators without their results; empty fields but the code are left out."""
+    fields = [field for field in _labels(source) if field not in PARTS]
     designs = []
     for row in source.tables["indicators"]:
-        design: dict[str, Any] = {field: text for field in fields if (text := _text(row[field]))}
+        design: dict[str, Any] = {"code": _text(row["code"])}
+        design |= {field: text for field in fields if (text := _text(row[field]))}
         for part, columns in PARTS.items():
-            design[part] = [
-                {column: _text(one[column]) for column in columns}
-                for one in source.tables.get(part, [])
-                if _text(one["indicator"]) == design.get("code", "")
-            ]
+            mine = (
+                o for o in source.tables.get(part, []) if _text(o["indicator"]) == design["code"]
+            )
+            design[part] = [{column: _text(one[column]) for column in columns} for one in mine]
         designs.append(design)
     return designs
 
@@ -155,12 +142,8 @@ def _differences(
     if old is None or new is None:
         there, gone = ("（无）", "新增指标") if old is None else ("已审定指标", "删除")
         return [(labels["level3"], there, gone)]
-    found = []
-    for field, label in labels.items():
-        was, now = _flat(old, field), _flat(new, field)
-        if _key(was) != _key(now):
-            found.append((label, was, now))
-    return found
+    found = [(label, _flat(old, field), _flat(new, field)) for field, label in labels.items()]
+    return [(label, was, now) for label, was, now in found if _key(was) != _key(now)]
 
 
 def _explained(source: Source, indicator: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 from evalkit.core.model import Frozen, PolicyUse
 from evalkit.core.numbers import plain
 from evalkit.core.paths import asset, assets
-from evalkit.core.problem import EvalkitError, refusal
+from evalkit.core.problem import refusal
 from evalkit.core.yaml_file import read_yaml
 
 NATIONAL = "national"
@@ -100,22 +100,11 @@ class Policy:
             near = "、".join(map(str, _around(days, self.as_of)))
             raise refusal("policy.date", file=f"{self.profile}.yaml", **facts, dates=near)
         replaced = f"{self.national.title}：{_show(base.value)}（{base.source}）" if base else ""
+        whose = {"profile": self.profile, "overrode": replaced} if mine else {"profile": NATIONAL}
         return PolicyUse(
-            key=key,
-            title=parameter.title,
-            value=found.value,
-            source=found.source,
-            effective=str(found.effective),
-            profile=self.profile if mine else NATIONAL,
-            overrode=replaced if mine else "",
-        )
-
-    def get(self, key: str) -> PolicyUse | None:
-        """As `use`, but None where no value is in force: for what only some places rule."""
-        try:
-            return self.use(key)
-        except EvalkitError:
-            return None
+            key=key, title=parameter.title, value=found.value, source=found.source,
+            effective=str(found.effective), **whose,
+        )  # fmt: skip
 
     def value(self, key: str) -> Any:
         """Only the value: Decimal, text, or a list or dict of these.
@@ -140,10 +129,6 @@ class Policy:
             raise refusal("policy.key", file=f"{self.profile}.yaml", key=key, hint=hint)
         return known[key]
 
-    def overrides(self) -> list[PolicyUse]:
-        """What the profile sets on that day; `overrode` is empty where it adds a value."""
-        return [self.use(key) for key, rule in self.own.values.items() if rule.at(self.as_of)]
-
 
 def load(profile: str = NATIONAL, *, as_of: date, start: Path | None = None) -> Policy:
     """Policy as of a day (the end of the evaluated year), by profile id or Chinese title.
@@ -161,11 +146,6 @@ def load(profile: str = NATIONAL, *, as_of: date, start: Path | None = None) -> 
     chosen, national = named[profile], files[NATIONAL]
     own = chosen if chosen is not national else national.model_copy(update={"values": {}})
     return Policy(chosen.id, chosen.title, as_of, national, own)
-
-
-def profiles(start: Path | None = None) -> list[tuple[str, str]]:
-    """Every profile as (id, Chinese title), the national one first."""
-    return [(file.id, file.title) for file in _files(start)]
 
 
 def _files(start: Path | None) -> list[PolicyFile]:

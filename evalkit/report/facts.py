@@ -9,20 +9,18 @@ from evalkit.core.model import Scorecard, Source
 from evalkit.core.numbers import fixed, plain, round_to, wan
 from evalkit.scoring.indicator import funds_evaluated, split_list
 from evalkit.scoring.measures import fund_rate
-from evalkit.survey.satisfaction import OPTIONS, UNAWARE, Survey
+from evalkit.survey.satisfaction import Survey
 from evalkit.workbook.printed import table_text
 from evalkit.workbook.schema import Schema
 
 _MONEY = ("initial", "budget", "arrived", "spent")
-_RATES = (  # name, part and whole
-    ("arrival_rate", "arrived", "budget"),
-    ("execution_rate", "spent", "arrived"),
-    ("budget_execution_rate", "spent", "budget"),
-)
-_COVERAGE = (
-    ("coverage", "sample", "total"),
-    ("coverage_amount", "sample_amount", "total_amount"),
-)
+_RATES = {  # part and whole
+    "arrival_rate": ("arrived", "budget"), "execution_rate": ("spent", "arrived"),
+    "budget_execution_rate": ("spent", "budget"),
+}  # fmt: skip
+_COVERAGE = {
+    "coverage": ("sample", "total"), "coverage_amount": ("sample_amount", "total_amount"),
+}  # fmt: skip
 
 
 def values(source: Source, survey: Survey | None) -> dict[str, Decimal]:
@@ -33,7 +31,7 @@ def values(source: Source, survey: Survey | None) -> dict[str, Decimal]:
     """
     form, rows = source.forms["project"], funds_evaluated(source)
     found = {f"funds.{field}": _sum([r[field].number for r in rows]) for field in _MONEY}
-    for key, part, whole in _RATES:
+    for key, (part, whole) in _RATES.items():
         found[f"funds.{key}"] = _rounded(fund_rate(rows, part, whole))
     for field in ("population", "sent", "returned"):
         found[f"survey.{field}"] = form[f"survey_{field}"].number
@@ -43,7 +41,7 @@ def values(source: Source, survey: Survey | None) -> dict[str, Decimal]:
         for key, part, whole in (("return", "returned", "sent"), ("valid", "valid", "returned")):
             share = _share(found[f"survey.{part}"], found[f"survey.{whole}"])
             found[f"survey.{key}_rate"] = share
-    for key, part, whole in _COVERAGE:
+    for key, (part, whole) in _COVERAGE.items():
         found[f"sample.{key}"] = _coverage(source, part, whole)
     return {key: value for key, value in found.items() if value is not None}
 
@@ -98,7 +96,7 @@ def tables(
     for printed, cells in zip(found["data"], source.tables["data"], strict=True):
         printed["rate"] = _printed(cells["actual"].number, cells["plan"].number)
     for printed, cells in zip(found["samples"], source.tables["samples"], strict=True):
-        for key, part, whole in _COVERAGE:
+        for key, (part, whole) in _COVERAGE.items():
             printed[key] = _printed(cells[part].number, cells[whole].number)
     scores = {i.code: i for i in card.indicators}
     for issue in found["issues"]:
@@ -108,15 +106,15 @@ def tables(
     for adjustment in found["adjustments"]:
         score = scores.get(adjustment["indicator"])
         adjustment["level3"] = score.level3 if score else ""
-    found["survey_questions"] = []
-    for q in survey.questions if survey else ():
-        satisfaction = f"{fixed(q.satisfaction.value)}%" if q.satisfaction is not None else ""
-        counts = {option: str(q.counts[option]) for option in (*OPTIONS, UNAWARE)}
-        found["survey_questions"].append(
-            {"question": q.text, **counts, "valid": str(q.valid), "satisfaction": satisfaction}
-        )
+    questions, groups = (survey.questions, survey.groups) if survey else ((), {})
+    found["survey_questions"] = [
+        {"question": q.text, **{option: str(n) for option, n in q.counts.items()},
+         "valid": str(q.valid),
+         "satisfaction": "" if q.satisfaction is None else f"{fixed(q.satisfaction.value)}%"}
+        for q in questions
+    ]  # fmt: skip
     found["survey_groups"] = [
         {"group": name, "valid": str(n), "satisfaction": f"{fixed(share)}%"}
-        for name, (n, share) in (survey.groups if survey else {}).items()
+        for name, (n, share) in groups.items()
     ]
     return found

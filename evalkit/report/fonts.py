@@ -14,14 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.text import Text
 
-from evalkit.core.problem import EvalkitError, Problem
+from evalkit.core.paths import asset
+from evalkit.core.problem import refusal
+from evalkit.core.yaml_file import load_yaml
 
-INSTALLED = (
-    "Microsoft YaHei", "SimSun", "SimHei", "FangSong", "KaiTi", "DengXian",
-    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN",
-    "PingFang SC", "Hiragino Sans GB", "Songti SC", "STHeiti", "WenQuanYi Micro Hei",
-    "WenQuanYi Zen Hei", "Noto Sans CJK JP",
-)  # fmt: skip
+INSTALLED: list[str] = load_yaml(asset("params", "figures.yaml"))["fonts"]
 """Chinese families as matplotlib names them, on Windows, Linux and macOS, best first."""
 
 
@@ -69,15 +66,8 @@ def chinese_font(text: str, family: str = "") -> FontProperties:
         if not missing:
             return font
     if lacking:
-        what = f"图表字体缺少字符“{min(lacking, key=len)}”"
-        remedy = "请改用常用字，或安装含有这些字符的中文字体"
-    elif family:
-        what = f"图表字体“{family}”未安装"
-        remedy = "请安装该字体，或在配置中去掉字体名以使用自带字体"
-    else:
-        what = "找不到中文字体，图表无法绘制"
-        remedy = "请安装 pylopdf-fonts-zh-cn，或安装微软雅黑、宋体、思源黑体之一"
-    raise EvalkitError([Problem(code="font", what=what, remedy=remedy)])
+        raise refusal("font.characters", missing=min(lacking, key=len))
+    raise refusal("font.family" if family else "font.none", family=family)
 
 
 def use_chinese_font(figure: Figure, family: str = "") -> None:

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
+from operator import itemgetter
 
 import pandas as pd
 
-from evalkit.core.model import IndicatorScore, Result, Trace
+from evalkit.core.model import Result, Trace
 from evalkit.core.numbers import fixed, plain, wan
 from evalkit.core.problem import SEVERITY_NAMES, Problem
 from evalkit.report.papers import policy_rows
-from evalkit.report.prose import figure
+from evalkit.report.prose import card_of, figure
+from evalkit.word.oxml import GAP
 
 # Formulas and cells are there to be read, not to be cut.
 pd.set_option("display.max_colwidth", None, "display.max_rows", None)
 
 
-def _rate(value: Decimal | None) -> str:
-    return "" if value is None else f"{fixed(value)}%"
-
-
 def _frame(columns: str, rows: Iterable[Sequence[str]]) -> pd.DataFrame:
     names = columns.split()
     return pd.DataFrame(list(rows), columns=names).set_index(names[0])
-
-
-def _indicators(result: Result) -> tuple[IndicatorScore, ...]:
-    return result.score.indicators if result.score else ()
 
 
 def problems(found: Iterable[Problem]) -> pd.DataFrame:
@@ -43,24 +36,21 @@ def problems(found: Iterable[Problem]) -> pd.DataFrame:
 def subject(result: Result) -> pd.DataFrame:
     """The project in a few lines."""
     rows = [
-        ("项目编码", result.code),
-        ("项目名称", result.name),
-        ("实施单位", result.subject["unit"]),
-        ("评价年度", result.subject["year"]),
-        ("报告状态", result.stage),
-    ]
+        ("项目编码", result.code), ("项目名称", result.name), ("实施单位", result.subject["unit"]),
+        ("评价年度", result.subject["year"]), ("报告状态", result.stage),
+    ]  # fmt: skip
     for label, key in (("全年预算", "budget"), ("到位", "arrived"), ("支出", "spent")):
         amount = result.values.get(f"funds.{key}")
-        rows.append((f"{label}（万元）", "待补充" if amount is None else wan(amount)))
+        rows.append((f"{label}（万元）", GAP if amount is None else wan(amount)))
     return _frame("项目 内容", rows)
 
 
 def scores(result: Result) -> pd.DataFrame:
     """One row an indicator: points, score, rate, rule, target and actual."""
     rows = [
-        (i.code, i.level1, i.level2, i.level3, plain(i.points), figure(i.score), _rate(i.rate),
-         i.trace.rule_name, i.target, i.actual)
-        for i in _indicators(result)
+        (i.code, i.level1, i.level2, i.level3, plain(i.points), figure(i.score),
+         figure(i.rate, "%"), i.trace.rule_name, i.target, i.actual)
+        for i in card_of(result).indicators
     ]  # fmt: skip
     columns = "编号 一级指标 二级指标 三级指标 分值 得分 得分率 计分规则 目标值 实际"
     return _frame(columns, rows)
@@ -68,12 +58,12 @@ def scores(result: Result) -> pd.DataFrame:
 
 def groups(result: Result) -> pd.DataFrame:
     """Level-1 subtotals and the total; with gaps the total is 暂计 with its range."""
-    rows = []
-    if card := result.score:
-        rows = [(g.level1, plain(g.points), figure(g.score), _rate(g.rate)) for g in card.level1()]
-        total = f"暂计 {fixed(card.low)}～{fixed(card.high)}"
-        total = total if card.total is None else fixed(card.total)
-        rows.append(("合计", plain(card.points), total, _rate(card.rate)))
+    card = card_of(result)
+    rows = [(g.level1, plain(g.points), figure(g.score), figure(g.rate, "%"))
+            for g in card.level1()]  # fmt: skip
+    total = f"暂计 {fixed(card.low)}～{fixed(card.high)}"
+    total = total if card.total is None else fixed(card.total)
+    rows.append(("合计", plain(card.points), total, figure(card.rate, "%")))
     return _frame("一级指标 分值 得分 得分率", rows)
 
 
@@ -88,20 +78,20 @@ def traces(result: Result) -> pd.DataFrame:
     rows = [
         (i.level3, i.trace.formula, figure(i.trace.computed), figure(i.score), _inputs(i.trace),
          str(i.trace.basis))
-        for i in _indicators(result)
+        for i in card_of(result).indicators
     ]  # fmt: skip
     return _frame("三级指标 计算式 计算得分 得分 输入 依据", rows)
 
 
 def policies(result: Result) -> pd.DataFrame:
     """Every policy value used: value, source, date, profile, what it overrode, by whom used."""
-    fields = ["title", "value", "source", "effective", "profile", "overrode", "users"]
-    rows = [[row[field] for field in fields] for row in policy_rows(result.score)]
-    return _frame("名称 取值 文号与条款 生效日期 配置 覆盖了什么 用于", rows)
+    pick = itemgetter("title", "value", "source", "effective", "profile", "overrode", "users")
+    columns = "名称 取值 文号与条款 生效日期 配置 覆盖了什么 用于"
+    return _frame(columns, map(pick, policy_rows(card_of(result))))
 
 
 def issues(result: Result) -> pd.DataFrame:
     """The problems found, as a rectification ledger starts."""
-    fields = ["no", "title", "indicator_names", "lost", "advice", "responsible", "deadline"]
-    rows = [[issue[field] for field in fields] for issue in result.tables["issues"]]
-    return _frame("编号 问题 关联指标 扣分 建议 责任单位 整改期限", rows)
+    pick = itemgetter("no", "title", "indicator_names", "lost", "advice", "responsible", "deadline")
+    columns = "编号 问题 关联指标 扣分 建议 责任单位 整改期限"
+    return _frame(columns, map(pick, result.tables["issues"]))

@@ -7,7 +7,7 @@ Scores, subtotals and rates are live formulas with cached values. How the sheets
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -25,11 +25,12 @@ from evalkit.core.model import (
 )
 from evalkit.core.numbers import fixed, plain
 from evalkit.core.problem import SEVERITY_NAMES
+from evalkit.report.prose import card_of, mark_of, report_date
 from evalkit.report.sheets import BORN, Cell, Content, Row, read_book, sheet_names, write_book
+from evalkit.scoring.scorecard import members
+from evalkit.word.oxml import GAP
 
-FILE_NAME = "底稿.xlsx"
 SCHEMA = "working_papers"
-GAP = "待补充"
 
 _WORDS = {"half_up": "四舍五入", "gbt8170": "逢五取偶", "True": "是", "False": "否"}
 
@@ -61,14 +62,14 @@ def _policy(use: PolicyUse) -> dict[str, str]:
     return known | {"profile": profile, "valid": f"{use.effective}\n{profile}"}
 
 
-def policy_rows(card: Scorecard | None) -> list[dict[str, str]]:
+def policy_rows(card: Scorecard) -> list[dict[str, str]]:
     """Every policy value used, once, with the codes of the indicators that used it."""
     found: dict[tuple[tuple[str, str], ...], list[str]] = {}
-    scores = card.indicators if card else ()
-    uses = [("总评", use) for use in card.policies] if card else []
-    for user, use in [*uses, *((i.code, use) for i in scores for use in i.trace.policies)]:
+    uses = [("总评", use) for use in card.policies]
+    uses += [(i.code, use) for i in card.indicators for use in i.trace.policies]
+    for user, use in uses:
         found.setdefault(tuple(_policy(use).items()), []).append(user)
-    every = [i.code for i in scores]
+    every = [i.code for i in card.indicators]
     named = (["全部指标"] if users == every != every[:1] else users for users in found.values())
     return [dict(policy, users="、".join(who)) for policy, who in zip(found, named, strict=True)]
 
@@ -108,14 +109,13 @@ def _indicator(score: IndicatorScore) -> Content:
         mark = Cell(score.score, "[computed]" if same else "", "mark")
         lost = Cell(score.points - score.score, "[points]-[score]")
     return {
-        **dict(score),
         **dict(trace),
+        **dict(score),
         "notes": [{"label": "备注", "text": note} for note in trace.notes],
         "name": f"{score.code}　{score.level3}",
         "levels": f"{score.level1}—{score.level2}",
         "points": plain(score.points),
         "basis": str(trace.basis),
-        "standard": trace.standard or score.standard,
         "inputs": [dict(i) for i in trace.inputs if i.of != "setting"],
         "choices": _choices(trace),
         "elements": [_element(element) for element in score.elements],
@@ -141,14 +141,10 @@ def _awarded(formula: str, known: Decimal, whole: Decimal | None, look: str) -> 
     return Cell(known, formula, look if whole is not None else f"{look}_tentative")
 
 
-def _below(scores: Iterable[IndicatorScore], g: GroupScore) -> list[IndicatorScore]:
-    """The indicators of a group; an empty level stands for all."""
-    return [i for i in scores if g.level1 in ("", i.level1) and g.level2 in ("", i.level2)]
-
-
 def _subtotal(group: GroupScore, card: Scorecard, parts: Sequence[str]) -> dict[str, Any]:
     """Points, score and rate of a group: the sums of these rows."""
-    known = sum((i.score or Decimal(0) for i in _below(card.indicators, group)), Decimal(0))
+    under = members(card.indicators, group.level1, group.level2) or card.indicators
+    known = sum((i.score or Decimal(0) for i in under), Decimal(0))
     points, score = (f"SUM({','.join(f'[{field} {part}]' for part in parts)})"
                      for field in ("points", "score"))  # fmt: skip
     return {
@@ -168,7 +164,7 @@ def _scores(card: Scorecard, sheets: Mapping[str, str]) -> list[Row]:
         parts = []
         for two in (g for g in card.groups if g.level1 == one.level1 and g.level2):
             start = len(rows)
-            for i in _below(card.indicators, two):
+            for i in members(card.indicators, two.level1, two.level2):
                 sheet = sheets[i.code]
                 score = Cell(GAP if i.score is None else i.score, f"[{sheet}!score]")
                 rows.append({
@@ -192,7 +188,7 @@ def _scores(card: Scorecard, sheets: Mapping[str, str]) -> list[Row]:
 def _summary(result: Result, sheets: Mapping[str, str]) -> Content:
     """The cover block with total and grade, and the score table."""
     cover: dict[str, Any] = {"code": result.code, "name": result.name, **result.subject}
-    cover |= {"stage": result.stage, "nature": _nature(result), "total": GAP, "grade": GAP}
+    cover |= {"stage": result.stage, "nature": mark_of(result), "total": GAP, "grade": GAP}
     card = result.score
     if card is None:
         return cover
@@ -210,23 +206,12 @@ def _summary(result: Result, sheets: Mapping[str, str]) -> Content:
     return cover | {"grade": f"{GAP}（可能区间 {fixed(card.low)}～{fixed(card.high)} 分）"}
 
 
-def _nature(result: Result) -> str:
-    return "示例数据" if result.subject.get("demo") == "是" else ""
-
-
 def _problem_rows(result: Result) -> list[Row]:
     return [
         {**dict(p), "severity": SEVERITY_NAMES[p.severity],
          "place": "｜".join(filter(None, (p.file, p.sheet, p.cell, p.indicator)))}
         for p in result.problems
     ]  # fmt: skip
-
-
-def _created(result: Result) -> datetime:
-    """The report date, so that no clock enters the file."""
-    found = re.search(r"(\d{4})\D(\d{1,2})\D(\d{1,2})", result.subject.get("report_date", ""))
-    year, month, day = map(int, found.groups()) if found else BORN.timetuple()[:3]
-    return datetime(year, month, day)
 
 
 def write_papers(result: Result, path: Path) -> Path:
@@ -240,15 +225,15 @@ def write_papers(result: Result, path: Path) -> Path:
         "指标变更": result.tables.get("changes", []),
         "警告与提示": _problem_rows(result),
         "基础数据": result.tables.get("data", []),
-        "政策取值汇总": policy_rows(result.score),
+        "政策取值汇总": policy_rows(card_of(result)),
     }
-    scores = result.score.indicators if result.score else ()
+    scores = card_of(result).indicators
     names = sheet_names((i.code for i in scores), ("汇总", "_meta", *tables))
     sheets = dict(zip((i.code for i in scores), names, strict=True))
     pages = dict(zip(names, map(_indicator, scores), strict=True))
     contents = {"汇总": _summary(result, sheets), **pages, **tables}
     meta = {"schema": SCHEMA, "version": SCHEMA_VERSION, "workflow": result.workflow,
             "code": result.code, "stage": result.stage}  # fmt: skip
-    name = result.name + (f"（{_nature(result)}）" if _nature(result) else "")
-    created = _created(result)
+    mark, day = mark_of(result), report_date(result) or BORN
+    name, created = result.name + (f"（{mark}）" if mark else ""), datetime(*day.timetuple()[:3])
     return write_book(path, read_book("papers"), contents, meta, name=name, created=created)

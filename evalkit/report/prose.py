@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
+from typing import Any
 
-from evalkit.core.model import GroupScore, IndicatorScore, Scorecard
+from evalkit.core.model import Adjustment, GroupScore, IndicatorScore, Result, Scorecard
 from evalkit.core.numbers import chinese, fixed, plain
+from evalkit.core.paths import asset
+from evalkit.core.yaml_file import load_yaml
 from evalkit.word.bind import bound, slug
 from evalkit.word.oxml import GAP
 
@@ -21,28 +25,30 @@ Row = Mapping[str, str]
 # Spaces where Chinese meets figures, and Western punctuation between Chinese characters.
 _SPACE = re.compile(r"(?<=[一-鿿]) +(?=[^一-鿿\s])|(?<=[^一-鿿\s]) +(?=[一-鿿])")
 _HALF_WIDTH = re.compile(r"(?<=[一-鿿])[,;:?!](?=[一-鿿])")
+_PERCENT = re.compile(r"\D?(\d+(?:\.\d+)?)[%％](?:（.*）)?")
 _FULL_WIDTH = str.maketrans(",;:?!", "，；：？！")
 _CELLS = re.compile(r"（[^（）]*![A-Z]+\d[^（）]*）")  # where a gap is: for the working papers
 
-# Level-1 names in the paths of result.json; others are spelt by `slug`.
-_GROUPS = {"决策": "decision", "过程": "process", "产出": "output", "效益": "outcome",
-           "成本": "cost", "满意度": "satisfaction", "预算执行": "execution"}  # fmt: skip
+WORDS: dict[str, Any] = load_yaml(asset("params", "report.yaml"))
+"""Wording of the sentences, and which figures there are."""
+_NO_SCORES = Scorecard(indicators=(), groups=(), points=Decimal(0), total=None, low=Decimal(0),
+                       high=Decimal(0), rate=None)  # fmt: skip
 
-_AIM = (
-    "本指标考察{aim}，分值{points}分。",
-    "该指标反映{aim}，满分{points}分。",
-    "设置本指标用以衡量{aim}，分值{points}分。",
-)
-_AWARD = (
-    "按照评分标准（{standard}），得{score}分，得分率{rate}。",
-    "评分标准为：{standard}。据此得{score}分，得分率{rate}。",
-    "对照评分标准（{standard}），该指标得{score}分，得分率{rate}。",
-)
-_LOSS = (
-    "扣{lost}分，原因是：{reason}。",
-    "共扣{lost}分。扣分原因：{reason}。",
-    "扣减{lost}分，主要因为：{reason}。",
-)
+
+def card_of(result: Result) -> Scorecard:
+    """The scores of a result; an empty card where it has none."""
+    return result.score or _NO_SCORES
+
+
+def mark_of(result: Result) -> str:
+    """What a demo is marked with wherever its name stands."""
+    return "示例数据" if result.subject.get("demo") == "是" else ""
+
+
+def report_date(result: Result) -> date | None:
+    """The date on the cover: it stands for the clock in every file."""
+    found = re.search(r"(\d{4})\D(\d{1,2})\D(\d{1,2})", result.subject.get("report_date", ""))
+    return date(*map(int, found.groups())) if found else None
 
 
 def bare(text: str) -> str:
@@ -81,9 +87,7 @@ def numbered(items: Iterable[str]) -> str:
     '一是资料不全，账实不符；二是拨付滞后。'
     """
     texts = [re.sub("[；。]", "，", bare(item)) for item in items if bare(item)]
-    return "；".join(f"{chinese(n)}是{text}" for n, text in enumerate(texts, 1)) + "。" * bool(
-        texts
-    )
+    return sentence("；".join(f"{chinese(n)}是{text}" for n, text in enumerate(texts, 1)))
 
 
 def evidence_mark(codes: str) -> str:
@@ -108,7 +112,7 @@ def figures(item: IndicatorScore | GroupScore | Scorecard) -> dict[str, str]:
         found |= {"low": fixed(item.low), "high": fixed(item.high)}
         place = "score"
     elif isinstance(item, GroupScore):
-        place = f"score.groups.{_GROUPS.get(item.level1) or slug(item.level1)}"
+        place = f"score.groups.{WORDS['groups'].get(item.level1) or slug(item.level1)}"
         found["score"] = figure(item.score)
     else:
         place = f"score.indicators.{slug(item.code)}"
@@ -137,15 +141,18 @@ def loss_reason(indicator: IndicatorScore) -> str:
     change = indicator.adjustment
     parts = [indicator.reason or ("" if change else GAP)] if indicator.lost else []
     if change:
-        moved = f"由{fixed(change.computed)}分调整为{fixed(change.adjusted)}分"
-        parts.append(f"调分：{moved}，{change.reason}")
+        parts.append(f"调分：{_moved(change)}，{change.reason}")
     return "；".join(bare(part) for part in parts if part)
+
+
+def _moved(change: Adjustment) -> str:
+    return f"由{fixed(change.computed)}分调整为{fixed(change.adjusted)}分"
 
 
 def indicator_paragraphs(indicator: IndicatorScore, place: int, issues: Sequence[Row]) -> list[str]:
     """The analysis of one indicator: what was measured, then what it is worth and why."""
     points, aim = shown(indicator)["points"], bare(indicator.explanation)
-    first = _AIM[place % 3].format(aim=aim, points=points) if aim else f"本指标分值{points}分。"
+    first = _said("aim", place, aim=aim, points=points) if aim else f"本指标分值{points}分。"
     marks = evidence_mark("、".join(indicator.evidence))
     if indicator.gap:
         gap = _CELLS.sub("", indicator.gap)
@@ -154,21 +161,27 @@ def indicator_paragraphs(indicator: IndicatorScore, place: int, issues: Sequence
     return [f"{first}{found or GAP}{marks}", _award(indicator, place, issues)]
 
 
+def _said(key: str, place: int, **facts: str) -> str:
+    """A sentence in the wording of a place in the list."""
+    ways = WORDS[key]
+    return str(ways[place % len(ways)].format(**facts))
+
+
 def _elements(indicator: IndicatorScore) -> str:
     """Evaluation points, those met first."""
-    groups: dict[str, list[str]] = {"符合的有：": [], "部分符合的有：": [], "不符合的有：": []}
+    groups: dict[str, list[str]] = {"符合": [], "部分符合": [], "不符合": []}
     for e in indicator.elements:
-        whole = "符合的有：" if e.met == 1 else "部分符合的有：" if e.met else "不符合的有："
         share = f"符合{plain(e.met * 100)}%" if e.met and e.met != 1 else ""
         remarks = "，".join(bare(part) for part in (share, e.finding) if part)
-        groups[whole].append(bare(e.text) + (f"（{remarks}）" if remarks else ""))
-    if not indicator.elements:
-        return ""
-    full, count = len(groups["符合的有："]), len(indicator.elements)
+        met = "符合" if e.met == 1 else "部分符合" if e.met else "不符合"
+        groups[met].append(bare(e.text) + (f"（{remarks}）" if remarks else ""))
+    full, count = len(groups["符合"]), len(indicator.elements)
+    listing = {met: "；".join(texts) for met, texts in groups.items() if texts}
     if full == count:
-        return f"评价要点共{count}项，全部符合：{'；'.join(groups['符合的有：'])}。"
-    text = "".join(f"{label}{'；'.join(items)}。" for label, items in groups.items() if items)
-    return f"评价要点共{count}项，完全符合{full}项。{text}"
+        said = WORDS["elements"]["all"].format(count=count, met=listing["符合"]) if count else ""
+        return str(said)
+    parts = (f"{met}的有：{texts}。" for met, texts in listing.items())
+    return "".join([WORDS["elements"]["some"].format(count=count, full=full), *parts])
 
 
 def _result(indicator: IndicatorScore, place: int) -> str:
@@ -191,44 +204,39 @@ def _difference(target: str, actual: str) -> str:
     >>> _difference("≥95%", "93.60%"), _difference("100%", "100%"), _difference("3次", "5次")
     ('，低于目标值1.40个百分点', '', '')
     """
-    pair = [
-        re.fullmatch(r"\D?(\d+(?:\.\d+)?)[%％](?:（.*）)?", text.strip())
-        for text in (target, actual)
-    ]
-    if pair[0] is None or pair[1] is None:
+    aim, done = (_PERCENT.fullmatch(text.strip()) for text in (target, actual))
+    if aim is None or done is None:
         return ""
-    gap = Decimal(pair[1][1]) - Decimal(pair[0][1])
+    gap = Decimal(done[1]) - Decimal(aim[1])
     side = "高于" if gap > 0 else "低于"
     return f"，{side}目标值{fixed(abs(gap))}个百分点" if gap else ""
 
 
 def _award(indicator: IndicatorScore, place: int, issues: Sequence[Row]) -> str:
-    change, standard = indicator.adjustment, bare(indicator.standard) or GAP
-    mine = shown(indicator)
-    text = _AWARD[place % 3].format(standard=standard, score=mine["score"], rate=mine["rate"])
+    change, mine = indicator.adjustment, shown(indicator)
+    standard = bare(indicator.standard) or GAP
+    text = _said("award", place, standard=standard, **mine)
     if indicator.vetoed:
-        text += "发生评分标准规定的否决事项，该指标不得分。"
+        text += WORDS["veto"]
     if indicator.lost:
         reason = bare(indicator.reason or (change.reason if change else GAP))
         related = [r["no"] for r in issues if indicator.code in re.split(r"\W", r["indicators"])]
         reason += f"（见问题{'、'.join(related)}）" if related else ""
-        text += _LOSS[place % 3].format(lost=mine["lost"], reason=reason)
+        text += _said("loss", place, lost=mine["lost"], reason=reason)
     if change:
-        old, new = fixed(change.computed), fixed(change.adjusted)
-        text += f"该指标计算得分为{old}分，经{change.approver or GAP}批准调整为{new}分，"
-        text += f"理由：{bare(change.reason)}（依据：{change.basis or GAP}）。"
+        scores = {"computed": fixed(change.computed), "adjusted": fixed(change.adjusted)}
+        grounds = {"approver": change.approver or GAP, "basis": change.basis or GAP}
+        text += WORDS["adjusted"].format(**scores, **grounds, reason=bare(change.reason))
     return text
 
 
 def group_paragraph(group: GroupScore, indicators: Sequence[IndicatorScore]) -> str:
     """One level-1 group: its points, score, and where marks were lost."""
-    name, mine = group.level1, shown(group)
-    points = mine["points"]
+    gaps = listed(i.level3 for i in indicators if i.gap)
+    facts = {**shown(group), "level1": group.level1, "count": len(indicators), "gaps": gaps}
     if group.score is None:
-        gaps = listed(i.level3 for i in indicators if i.gap)
-        return f"{name}类指标分值{points}分，其中{gaps}{GAP}，小计{GAP}。"
-    text = f"{name}类指标共{len(indicators)}项，分值{points}分，得{mine['score']}分，"
-    text += f"得分率{mine['rate']}。"
+        return str(WORDS["group_gap"].format(**facts))
+    text = str(WORDS["group"].format(**facts))
     lost = sorted((i for i in indicators if i.lost), key=lambda i: -(i.lost or 0))
     if not lost:
         return f"{text}各项指标均得满分。"
@@ -251,9 +259,5 @@ def comparison(card: Scorecard) -> str:
 
 def adjustments(card: Scorecard) -> str:
     """What people changed, named in the summary; empty if nothing."""
-    moved = [
-        f"{i.level3}由{fixed(i.adjustment.computed)}分调整为{fixed(i.adjustment.adjusted)}分"
-        for i in card.indicators
-        if i.adjustment
-    ]
+    moved = [f"{i.level3}{_moved(i.adjustment)}" for i in card.indicators if i.adjustment]
     return f"评价中有{len(moved)}项指标的得分经批准作了调整：{'；'.join(moved)}。" if moved else ""

@@ -116,9 +116,8 @@ def write_book(
 
     def write(stream: BinaryIO) -> None:
         with Workbook(stream, {"in_memory": True, **_SAFE}) as file:
-            file.set_properties(
-                {"title": book["title"].replace("{name}", name), "created": created}
-            )
+            title = book["title"].replace("{name}", name)
+            file.set_properties({"title": title, "created": created})
             style = cache(lambda look: file.add_format(dict(look)))
             sheets: dict[str, _Sheet] = {}
             for sheet, content in contents.items():

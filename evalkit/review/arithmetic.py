@@ -8,42 +8,39 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from evalkit.core.numbers import YUAN_PER, fixed, plain, round_to, rounding_tail
 from evalkit.core.problem import Problem
-from evalkit.review.reading import Grid, Line, Reading, chinese_number, found, pattern, spec, value
+from evalkit.review.reading import Grid, Reading, chinese_number, found, pattern, spec, value
+from evalkit.scoring.scorecard import grade_of
 
-Bands = Sequence[Mapping[str, Any]]
+Bands = list[dict[str, Any]]
 Pair = tuple[Decimal, Decimal]  # part and whole
-Columns = dict[str, list[str]]  # cells by what their column stands for
 
 
 def check(report: Reading, bands: Bands) -> Iterator[Problem]:
     """Everything in a document that its own figures contradict."""
     for grid in report.grids:
-        earlier = Columns()
-        for head, rows in blocks(grid):
-            yield from _sums(grid.place, head, rows, earlier)
-            for row in rows:
-                yield from _row(grid.place, head, row, bands)
+        yield from _at(grid.place, _table(grid, bands))
     cells = " ".join(cell for row, _ in report.rows for cell in row)
     is_form = cells and any(spec()["form_title"] in line.text for line in report.lines[:8])
     if is_form and not re.search(spec()["form_row"], cells):  # 财预〔2020〕10号附1 gives it points
         yield found("form", report.grids[-1].place)
     units: dict[str, str] = {}
     for line in report.lines:
-        yield from _sentence_sums(line)
-        yield from _sentence_ratios(line)
-        for number, unit, _ in money(line.text):  # one figure, now in 元, now in 万元
-            first, digits = units.setdefault(number, unit), number.replace(".", "")
-            if first != unit and (len(digits.strip("0")) > 3 or len(digits) > 5):
-                yield found("unit", line.place, said=number + unit, right=number + first)
+        yield from _at(line.place, _sentence_sums(line.text))
+        yield from _at(line.place, _sentence_ratios(line.text))
+        yield from _at(line.place, _units(line.text, units))
     texts = [(line.text, line.place) for line in report.lines if not line.cell]
     for text, place in [*texts, *(("\n".join(row), place) for row, place in report.rows)]:
-        yield from _words(text, place)
+        yield from _at(place, _words(text))
+
+
+def _at(place: str, problems: Iterable[Problem]) -> Iterator[Problem]:
+    return (problem.model_copy(update={"sheet": place}) for problem in problems)
 
 
 def money(text: str) -> list[tuple[str, str, Decimal]]:
@@ -91,96 +88,96 @@ def blocks(grid: Grid) -> Iterator[tuple[list[str], list[list[str]]]]:
         head, rows = row, []
 
 
-def _sums(
-    place: str, head: list[str], rows: list[list[str]], earlier: Columns
-) -> Iterator[Problem]:
-    """Total rows; and columns that are headed 合计, where most rows add up across.
+def _table(grid: Grid, bands: Bands) -> Iterator[Problem]:
+    earlier: dict[str, list[str]] = {}  # points and scores of the parts above
+    for head, rows in blocks(grid):
+        yield from _sums(head, rows, earlier)
+        for row in rows:
+            yield from _row(head, row, bands)
+        for n, role in enumerate(map(role_of, head)):
+            if role in ("分值", "得分"):
+                earlier.setdefault(role, []).extend(row[n] for row in rows if n < len(row))
 
-    `earlier` are points and scores of the parts above, which a total may count too.
-    """
+
+def _sums(
+    head: list[str], rows: list[list[str]], earlier: Mapping[str, list[str]]
+) -> Iterator[Problem]:
+    """Total rows; and columns that are headed 合计, where most rows add up across."""
     columns = [n for n, title in enumerate(head) if not re.search(spec()["not_added"], title)]
     rows = [[*row, *[""] * len(head)] for row in rows]
     for number, row in enumerate(rows):
         start = max((n + 1 for n, r in enumerate(rows[:number]) if rank(r) >= rank(row)), default=0)
         parts = rows[start:number] if number else rows[1:]  # a total may stand first
         for n in columns if rank(row) else ():
-            cells = [r[n] for r in parts if not rank(r)]
-            more = earlier.get(role_of(head[n]), [])
-            yield from _sum(place, f"{row[0]}·{head[n]}", row[n], cells, more)
+            cells, more = [r[n] for r in parts if not rank(r)], earlier.get(role_of(head[n]), [])
+            yield from _sum_of(cells, f"{row[0]}·{head[n]}", row[n], more)
     for n in (n for n in columns if re.fullmatch(spec()["total_words"], head[n])):
         others = [k for k in columns if k != n]
-        wrong = [p for row in rows for p in _sum(place, row[0], row[n], [row[k] for k in others])]
+        wrong = [p for row in rows for p in _sum_of([row[k] for k in others], row[0], row[n])]
         yield from wrong if len(wrong) * 2 < len(rows) else ()
-    for n, role in enumerate(map(role_of, head)):
-        if role in ("分值", "得分"):
-            earlier.setdefault(role, []).extend(row[n] for row in rows)
+
+
+def _sum_of(
+    cells: list[str], name: str, printed: str, more: Sequence[str] = ()
+) -> Iterator[Problem]:
+    """What is printed as the sum of cells, which may count `more` of them too."""
+    total, known = value(printed), [v for cell in cells if (v := value(cell))]
+    if total and known and len({unit for _, unit in known}) == 1:
+        parts = [number for number, _ in known]
+        whole = parts + [v[0] for cell in more if (v := value(cell))]
+        digits = max(-int(n.as_tuple().exponent) for n in (*parts, total[0]))
+        yield from _sum([whole, parts], total[0], digits, cell=name.replace("\n", ""))
 
 
 def _sum(
-    place: str, name: str, printed: str, cells: list[str], more: Sequence[str] = ()
+    tries: list[list[Decimal]], total: Decimal, digits: int = 2, unit: str = "", cell: str = ""
 ) -> Iterator[Problem]:
-    total, known = value(printed), [v for cell in cells if (v := value(cell))]
-    if total and known and len({unit for _, unit in known}) == 1:
-        numbers = [number for number, _ in known]
-        whole = numbers + [v[0] for cell in more if (v := value(cell))]
-        digits = max(-int(n.as_tuple().exponent) for n in (*numbers, total[0]))
-        right = sum(whole, Decimal(0))
-        tail = any(rounding_tail(t, total[0], digits) for t in (numbers, whole))
-        if not tail and total[0] not in (right, sum(numbers)):
-            said = plain(total[0])
-            yield found("sum", place, name.replace("\n", ""), said=said, right=plain(right))
+    """A total that none of the tries gives, but for a tail that rounding leaves."""
+    sums = [sum(parts, Decimal(0)) for parts in tries]
+    tail = any(rounding_tail(parts, total, digits) for parts in tries)
+    if sums and not tail and total not in sums:
+        right = plain(min(sums, key=lambda one: abs(one - total)))
+        yield found("sum", cell=cell, said=plain(total) + unit, right=right + unit)
 
 
-def _row(place: str, head: list[str], row: list[str], bands: Bands) -> Iterator[Problem]:
+def _row(head: list[str], row: list[str], bands: Bands) -> Iterator[Problem]:
     """Ratios against their parts, a score against its points, grade and target."""
     cells = {role_of(title): cell for title, cell in reversed([*zip(head, row, strict=False)])}
     numbers = {role: v[0] for role, cell in cells.items() if (v := value(cell))}
     name = "·".join(dict.fromkeys(c for c in row[:3] if c and not value(c) and len(c) < 30))
-    yield from _ratios(place, name, {role: [number] for role, number in numbers.items()})
+    yield from _ratios({role: [number] for role, number in numbers.items()}, name)
     points, score, grade = numbers.get("分值"), numbers.get("得分"), cells.get("等级", "")[:1]
-    if score is not None and grade and grade != (right := grade_of(score, bands)):
-        yield found("grade", place, name, said=grade, right=right)
+    if score is not None and grade and grade != (right := grade_of(max(score, Decimal(0)), bands)):
+        yield found("grade", cell=name, said=grade, right=right)
     if points is None or score is None:
         return
     if not 0 <= score <= points:
-        yield found("score", place, name, score=plain(score), points=plain(points))
-    target, done = cells.get("目标", ""), numbers.get("完成值")
-    free = re.match("[≤≦<＜]", target) or re.search(spec()["cheaper"], name.split("·")[-1])
-    if not free and done is not None and numbers.get("目标", 0) > 0:
-        right = plain(round_to(min(Decimal(1), done / numbers["目标"]) * points, 2))
+        yield found("score", cell=name, score=plain(score), points=plain(points))
+    wanted, target, done = cells.get("目标", ""), numbers.get("目标", 0), numbers.get("完成值")
+    free = re.match("[≤≦<＜]", wanted) or re.search(spec()["cheaper"], name.split("·")[-1])
+    if not free and done is not None and target > 0:
+        due = round_to(min(Decimal(1), done / target) * points, 2)
         kind = "rule" if cells.get("原因") in (None, "", "无") else "rule.explained"
-        if Decimal(right) != score:
-            shown = {"target": target, "done": cells["完成值"], "said": score, "right": right}
-            yield found(kind, place, name, **shown)
+        facts = {"target": wanted, "done": cells["完成值"], "said": str(score), "right": plain(due)}
+        yield from [found(kind, cell=name, **facts)] if due != score else ()
 
 
-def grade_of(score: Decimal, bands: Bands) -> str:
-    """The grade of a score; bands come best first.
-
-    >>> grade_of(Decimal(90), [{"grade": "优", "from": 90}, {"grade": "良", "from": 0}])
-    '优'
-    """
-    return next((str(band["grade"]) for band in bands if score >= band["from"]), "")
-
-
-def _ratios(place: str, name: str, said: Mapping[str, Sequence[Decimal]]) -> Iterator[Problem]:
+def _ratios(said: Mapping[str, Sequence[Decimal]], name: str = "") -> Iterator[Problem]:
     """The ratios that are said, against the parts and wholes that are said."""
     pairs = defaultdict[str, list[Pair]](list)
     for ratio, part, whole in spec()["ratios"]:
         pairs[ratio] += [(a, b) for a in said.get(part, ()) for b in said.get(whole, ())]
     for ratio, known in pairs.items():
         for rate in said.get(ratio, ()):
-            yield from _ratio(place, name, ratio, rate, known)
+            yield from _ratio(rate, known, ratio, name)
 
 
-def _ratio(
-    place: str, name: str, what: str, rate: Decimal, pairs: Sequence[Pair]
-) -> Iterator[Problem]:
+def _ratio(rate: Decimal, pairs: Sequence[Pair], what: str, name: str = "") -> Iterator[Problem]:
     """A percentage that none of the pairs gives."""
     pairs = [(part, whole) for part, whole in pairs if whole > 0]
     if pairs and not any(close(rate, a, b) for a, b in pairs):
         rights = "或".join(dict.fromkeys(fixed(a / b * 100) + "%" for a, b in pairs[:3]))
-        yield found("ratio", place, name, what=what, said=plain(rate), right=rights)
+        yield found("ratio", cell=name, what=what, said=plain(rate), right=rights)
 
 
 def close(rate: Decimal, part: Decimal, whole: Decimal) -> bool:
@@ -215,9 +212,9 @@ def said_in(text: str, name: str = "") -> Iterator[tuple[dict[str, str], Decimal
                 break
 
 
-def _sentence_sums(line: Line) -> Iterator[Problem]:
+def _sentence_sums(text: str) -> Iterator[Problem]:
     """Parts before 合计, or behind 其中."""
-    for sentence in re.split("[。；\n]", line.text):
+    for sentence in re.split("[。；\n]", text):
         head, inner, tail = sentence.partition(spec()["parts_word"])
         said = [(m.start(), Decimal(m[1]), m[2]) for m in pattern("amount").finditer(head)]
         for at, total, unit in said:
@@ -227,34 +224,38 @@ def _sentence_sums(line: Line) -> Iterator[Problem]:
             if inner and at == said[-1][0] and (firm or unit in YUAN_PER):
                 behind = [Decimal(n) for n, u in pattern("amount").findall(tail) if u == unit]
                 tries = [behind] if len(behind) > 1 and (firm or sum(behind) > total) else []
-            if tries and not any(sum(t) == total or rounding_tail(t, total) for t in tries):
-                nearest = min((sum(t, Decimal(0)) for t in tries), key=lambda s: abs(s - total))
-                right = plain(nearest) + unit
-                yield found("sum", line.place, said=plain(total) + unit, right=right)
+            yield from _sum(tries, total, unit=unit)
 
 
-def _sentence_ratios(line: Line) -> Iterator[Problem]:
+def _sentence_ratios(text: str) -> Iterator[Problem]:
     """Ratios of what a sentence says, “×%（甲÷乙）”, and what 比…增加… makes of two amounts."""
     said = defaultdict[str, list[Decimal]](list)
-    for entry, number, _ in said_in(line.text):
+    for entry, number, _ in said_in(text):
         said[entry["role"]].append(number)
-    yield from _ratios(line.place, "", said)
-    for texts in pattern("quotient").findall(line.text):
-        rate, *pair = map(Decimal, texts)
-        yield from _ratio(line.place, "", "比率", rate, [(pair[0], pair[1])])
-    for match in pattern("change").finditer(line.text):
+    yield from _ratios(said)
+    for texts in pattern("quotient").findall(text):
+        rate, part, whole = map(Decimal, texts)
+        yield from _ratio(rate, [(part, whole)], "比率")
+    for match in pattern("change").finditer(text):
         now, step = Decimal(match["now"]), Decimal(match["step"])
         base = now + step if match["way"] in spec()["less"] else now - step
         gap = now - Decimal(match["before"] or base)
         if abs(gap - (now - base)) > Decimal("0.01"):  # both are rounded
-            said_step, right = match["step"] + match["unit"], plain(gap) + match["unit"]
-            yield found("change", line.place, said=said_step, right=right)
+            unit = match["unit"]
+            yield found("change", said=match["step"] + unit, right=plain(gap) + unit)
         elif match["rate"]:
-            pairs = [(step, now - gap)]
-            yield from _ratio(line.place, "", "增减幅度", Decimal(match["rate"]), pairs)
+            yield from _ratio(Decimal(match["rate"]), [(step, now - gap)], "增减幅度")
 
 
-def _words(text: str, place: str) -> Iterator[Problem]:
+def _units(text: str, known: dict[str, str]) -> Iterator[Problem]:
+    """A long figure now in 元, now in 万元; `known` are the units so far."""
+    for number, unit, _ in money(text):
+        first, digits = known.setdefault(number, unit), number.replace(".", "")
+        if first != unit and (len(digits.strip("0")) > 3 or len(digits) > 5):
+            yield found("unit", said=number + unit, right=number + first)
+
+
+def _words(text: str) -> Iterator[Problem]:
     """大写金额 against the figures in the same paragraph or table row."""
     for match in dict.fromkeys(pattern("words").findall(text)):
         amount, figures = chinese_number(match), map(Decimal, pattern("number").findall(text))
@@ -262,4 +263,4 @@ def _words(text: str, place: str) -> Iterator[Problem]:
         beside = [yuan for _, _, yuan in money(text)] or bare
         if beside and amount not in beside:
             near = plain(min(beside, key=lambda n: abs(n - amount)))
-            yield found("words", place, words=match, said=plain(amount), right=near)
+            yield found("words", words=match, said=plain(amount), right=near)

@@ -20,21 +20,17 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from evalkit.core import result_file
 from evalkit.core.model import Result
 from evalkit.core.numbers import fixed, plain
-from evalkit.core.problem import EvalkitError, Problem
+from evalkit.core.problem import Problem, refusal
 from evalkit.core.store import sha256
 from evalkit.review.delivery import keep_edited, last_run
 from evalkit.review.handover import FINAL, PARTIES, final_copy, public_copy, report_day
-from evalkit.review.opinions import MACHINE_AUTHOR, TABLE, collect
+from evalkit.review.opinions import MACHINE_AUTHOR
 from evalkit.review.pdf import to_pdf
 from evalkit.review.reading import read
 from evalkit.word import bind, package
 from evalkit.word.oxml import GAP, Element, clean, el, plain_text
 
 _SHEET = "资金"
-_MONEY = {"budget": "全年预算", "arrived": "到位", "spent": "支出"}  # as a trace's inputs end
-_FUNDS = {"budget": ("budget",), "arrived": ("arrived",), "spent": ("spent",),
-          "arrival_rate": ("arrived", "budget"), "execution_rate": ("spent", "arrived"),
-          "budget_execution_rate": ("spent", "budget")}  # fmt: skip
 _SIZE = 18  # half points
 
 
@@ -52,7 +48,7 @@ def copy_report(
         EvalkitError: nothing is asked for, or a copy is refused; those before it are written.
     """
     if not (review or final or public or pdf):
-        raise EvalkitError("没有说明要哪一种副本——请写 --review、--final、--public 或 --pdf")
+        raise refusal("copy.none")
     result, _ = result_file.load(report.with_name(result_file.FILE_NAME))
     ask = ask or (input if sys.stdin.isatty() else lambda _: "")
     written: list[Path] = []
@@ -70,13 +66,12 @@ def copy_report(
         found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         problems = [Problem.model_validate(item) for item in found.get("problems", ())]
         put("复核版", lambda out: review_copy(report, result, out, problems))
-    if (final or public) and report.with_name(TABLE).exists():
-        collect(report)  # an opinion that came since must be answered too
     if final:
         put(FINAL, lambda out: final_copy(report, result, out))
     if public:
-        asked = (f"{party}同意公开的单位和文号或日期：" for party in PARTIES)
-        client, finance = client_consent or ask(next(asked)), finance_consent or ask(next(asked))
+        question = "{}同意公开的单位和文号或日期："
+        client = client_consent or ask(question.format(PARTIES[0]))
+        finance = finance_consent or ask(question.format(PARTIES[1]))
         put("公开版", lambda out: public_copy(report, result, out, client, finance))
     return [*written, *(map(to_pdf, written or [report]) if pdf else ())]
 
@@ -120,12 +115,11 @@ def _notes(
     if result.score:
         yield top, say.grade(result.score, result.texts.get("robustness"))
     inputs = {x.cell: x for i in indicators for x in i.trace.inputs}.values()
-    for path, parts in _FUNDS.items():
-        names = [_MONEY[part] for part in parts]
+    for path, names in say.FUNDS.items():
         mine = [x for name in names for x in inputs
                 if x.name.endswith(name) and x.cell.startswith(f"{_SHEET}!")]  # fmt: skip
-        if mine and f"funds.{path}" in places:
-            yield places[f"funds.{path}"], say.funds("÷".join(names), mine)
+        if mine and path in places:
+            yield places[path], say.funds("÷".join(names), mine)
     titles = {row["no"]: row["title"] for row in result.tables.get("evidence", [])}
     for i in indicators:
         field = places.get(f"score.indicators.{bind.slug(i.code)}.score")

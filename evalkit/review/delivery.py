@@ -117,6 +117,7 @@ def _delivered(
     stage: Stage,
 ) -> Delivered:
     """`base` is the record of what stays at the report's own place when `path` is beside it."""
+    record["narrative"] = rendered.narrative
     record |= {"base": base} if path.name != REPORT else {}
     problems = (*rendered.problems, *(c.problem(path.name) for c in conflicts))
     problems += tuple(_unasked(path.parent, stage))

@@ -66,8 +66,9 @@ class Written:
 
 
 class _Piece(NamedTuple):
-    """A piece of text; a line end opens a paragraph."""
+    """The n-th piece of a story's text; a line end opens a paragraph."""
 
+    number: int
     text: str
     node: Element
     changes: list[Element]  # the tracked changes that brought it or took it away
@@ -86,17 +87,17 @@ def _opinions(report: reading.Reading) -> Iterator[_Opinion]:
     comments = _comments(report.document)
     for story in bind.stories(report.document):
         pieces, marks = _pieces(story)
-        here = []  # number of the first piece, opinion
-        for key in marks.keys() & comments.keys():
+        here: list[tuple[int, _Opinion]] = []  # with the number of its first piece
+        for key in (key for key in marks if key in comments):
             (start, _), (end, at) = marks[key][0], marks[key][-1]
             words = pieces[start:end]
             here.append((start, _opinion(report, comments.pop(key), at, words, words)))
         for author in dict.fromkeys(_author(c) for piece in pieces for c in piece.changes):
-            mine = [(n, p) for n, p in enumerate(pieces)
-                    if not p.changes or author in map(_author, p.changes)]  # fmt: skip
-            for changed, group in groupby(mine, lambda item: bool(item[1].changes)):
+            mine = [p for p in pieces if not p.changes or author in map(_author, p.changes)]
+            for changed, group in groupby(mine, lambda piece: bool(piece.changes)):
                 if changed:
-                    here.append(_change(report, author, list(group)))
+                    touched = list(group)
+                    here.append((touched[0].number, _change(report, author, touched)))
         yield from (opinion for _, opinion in sorted(here, key=lambda item: item[0]))
     for cells in comments.values():
         yield _Opinion({**cells, "place": "报告中未定位", "quoted": "", "values": ""}, ("",))
@@ -119,7 +120,7 @@ def _pieces(story: Element) -> tuple[list[_Piece], dict[str, list[tuple[int, Ele
             around = around if name == "p" else node.iterancestors()
             changes = [change for change in around if local_name(change) in _VERBS]
             if text or changes:
-                pieces.append(_Piece(text, node, changes, bound.get(holder)))
+                pieces.append(_Piece(len(pieces), text, node, changes, bound.get(holder)))
     return pieces, marks
 
 
@@ -138,30 +139,31 @@ def _opinion(
     return _Opinion({**said, **found}, (about, *values))
 
 
-def _attributes(node: Element) -> dict[str, str]:
-    return {name.rpartition("}")[2]: value for name, value in node.attrib.items()}
-
-
 def _author(node: Element) -> str:
-    return clean(_attributes(node).get("author", "")).strip()[:_QUOTE] or "未署名"
+    return clean(node.get(qn("w:author"), "")).strip()[:_QUOTE] or "未署名"
 
 
 def _said(source: str, node: Element, text: str) -> Cells:
-    day = clean(_attributes(node).get("date", ""))[:10]
+    day = clean(node.get(qn("w:date"), ""))[:10]
     return {"source": source, "party": _author(node), "date": day, "opinion": clean(text)[:_CELL]}
+
+
+def _thread(node: Element, name: str = "paraId") -> str:
+    """An attribute that joins replies; its namespace differs between parts."""
+    found = (value for key, value in node.attrib.items() if key.endswith(f"}}{name}"))
+    return next(found, "")
 
 
 def _comments(document: WordDocument) -> dict[str, Cells]:
     """Comments by id, but the kit's own; a reply says to whom."""
     parts = {rel.reltype.rpartition("/")[2]: parse_xml(rel.target_part.blob)
              for rel in document.part.rels.values() if "/comments" in rel.reltype}  # fmt: skip
-    threads = map(_attributes, parts.get("commentsExtended", ()))
-    above = {facts.get("paraId"): facts.get("paraIdParent") for facts in threads}
-    found, authors = dict[str, Cells](), dict[str | None, str]()
+    above = {_thread(n): _thread(n, "paraIdParent") for n in parts.get("commentsExtended", ())}
+    found, authors = dict[str, Cells](), dict[str, str]()
     for node in parts.get("comments", ()):
-        mine = [_attributes(p).get("paraId") for p in node]
+        mine = [key for line in node if (key := _thread(line))]
         authors |= dict.fromkeys(mine, _author(node))
-        over = next((above[key] for key in mine if above.get(key)), None)
+        over = next((above[key] for key in mine if above.get(key)), "")
         reply = f"（回复{authors.get(over, '上文')}）" if over else ""
         text = "\n".join(map(plain_text, node)).strip() or "批注没有文字"
         if _author(node) != MACHINE_AUTHOR:
@@ -169,19 +171,15 @@ def _comments(document: WordDocument) -> dict[str, Cells]:
     return found
 
 
-def _change(
-    report: reading.Reading, author: str, group: list[tuple[int, _Piece]]
-) -> tuple[int, _Opinion]:
-    """Changes of one author with nothing between them that stays; number of the first piece."""
-    touched = [piece for _, piece in group]
+def _change(report: reading.Reading, author: str, touched: list[_Piece]) -> _Opinion:
+    """Changes of one author with nothing between them that stays."""
     changes = [(c, p.text) for p in touched for c in p.changes if _author(c) == author]
     said = []
     for kind, same in groupby(changes, lambda change: local_name(change[0])):
         text = "".join(text for _, text in same).strip()
         said.append(_VERBS[kind] + (f"“{text}”" if text else "分段"))
     first = changes[0][0]
-    cells = _said("修订", first, "，".join(said))
-    return group[0][0], _opinion(report, cells, first, [], touched)
+    return _opinion(report, _said("修订", first, "，".join(said)), first, [], touched)
 
 
 # --- the table ------------------------------------------------------------------------------

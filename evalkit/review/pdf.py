@@ -9,7 +9,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from evalkit.core.problem import EvalkitError, Problem
+from evalkit.core.problem import refusal
 from evalkit.core.store import write_bytes
 
 _OFFICE = ("soffice", "libreoffice", "/Applications/LibreOffice.app/Contents/MacOS/soffice",
@@ -27,22 +27,18 @@ def to_pdf(docx: Path) -> Path:
     Raises:
         EvalkitError: neither program is there, or it failed.
     """
-    what, remedy = (
-        "没有找到 LibreOffice 或 Word，不能生成 PDF",
-        "请安装其一，或在 Word 中另存为 PDF",
-    )
     office = next(filter(None, map(shutil.which, _OFFICE)), None)
     program = office or shutil.which("powershell.exe")
+    if not program:
+        raise refusal("pdf.program", file=docx.name)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         made, source = Path(folder) / f"{docx.stem}.pdf", str(docx.resolve())
         profile = f"-env:UserInstallation={(Path(folder) / 'profile').as_uri()}"
         asked = [profile, "--headless", "--convert-to", "pdf", "--outdir", folder, source]
         asked = asked if office else ["-NoProfile", "-Command", _WORD]
         paths = os.environ | {"REPORT_DOCX": source, "REPORT_PDF": str(made)}
-        if program:
-            what, remedy = "没有能转换成 PDF", "请关闭已打开的 Word 或 LibreOffice 后重试"
-            with suppress(OSError, subprocess.SubprocessError):
-                subprocess.run([program, *asked], env=paths, timeout=_SECONDS,  # noqa: S603
-                               capture_output=True, check=False)  # fmt: skip
-                return write_bytes(docx.with_suffix(".pdf"), made.read_bytes())
-    raise EvalkitError([Problem(file=docx.name, what=what, remedy=remedy)])
+        with suppress(OSError, subprocess.SubprocessError):
+            subprocess.run([program, *asked], env=paths, timeout=_SECONDS,  # noqa: S603
+                           capture_output=True, check=False)  # fmt: skip
+            return write_bytes(docx.with_suffix(".pdf"), made.read_bytes())
+    raise refusal("pdf.failed", file=docx.name)

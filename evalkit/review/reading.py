@@ -67,7 +67,8 @@ class Reading(NamedTuple):
         """The line that an element is part of, a row's first; an empty one in the contents."""
         row = next(element.iterancestors(qn("w:tr")), element)
         own = next(element.iterancestors(qn("w:p")), next(row.iter(qn("w:p")), None))
-        return self.by_paragraph.get(own, Line("", "", 0, False, own))
+        place = "" if own is None else spec()["stories"]["contents"]
+        return self.by_paragraph.get(own, Line("", place, 0, False, own))
 
     def place(self, element: Element) -> str:
         """The heading that an element stands under."""
@@ -75,7 +76,7 @@ class Reading(NamedTuple):
 
     def spot(self, element: Element) -> str:
         """The heading above an element, and in a table its caption and the row."""
-        said = [self.place(element) or spec()["stories"]["contents"]]
+        said = [self.place(element)]
         for row in islice(element.iterancestors(qn("w:tr")), 1):
             said += filter(None, [caption_of(row.getparent())])
             label = next((text for cell in row if (text := plain_text(cell).strip())), "空行")
@@ -96,7 +97,7 @@ def pattern(name: str) -> re.Pattern[str]:
     return re.compile(spec()["patterns"][name])
 
 
-def found(kind: str, place: str, cell: str = "", **facts: object) -> Problem:
+def found(kind: str, place: str = "", cell: str = "", **facts: object) -> Problem:
     """A finding in the words of params/verify.yaml: an alarm, or a note (contradicts nothing)."""
     severity, what, remedy = spec()["sentences"][kind]
     return Problem(what=what.format(**facts), remedy=remedy, severity=severity, cell=cell,
@@ -131,7 +132,7 @@ def _lines(document: WordDocument) -> Iterator[Line]:
 
 def caption_of(table: Element) -> str:
     """The caption above a table, empty if there is none."""
-    above = map(plain_text, islice(table.itersiblings(qn("w:p"), preceding=True), 3))
+    above = map(plain_text, islice(table.itersiblings(preceding=True), 2))
     return next((text for text in above if re.match(r"表\s*\d", text)), "")
 
 
@@ -177,8 +178,8 @@ def chinese_number(text: str) -> Decimal:
     for sign, scale in spec()["scales"].items():
         before, there, after = text.partition(sign)
         if there:
-            least = 1 if 10 <= scale <= 1000 else 0  # 十五 is 15
-            return (chinese_number(before) or least) * scale + chinese_number(after)
+            least = Decimal(10 <= scale <= 1000)  # 十五 is 15
+            return Decimal(scale) * (chinese_number(before) or least) + chinese_number(after)
     digits = ("." if c == "点" else f"{numeric(c):.0f}" for c in text.replace("两", "二"))
     return Decimal("".join(digits) or 0)
 

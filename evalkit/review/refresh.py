@@ -20,39 +20,19 @@ from docx import Document
 from docx.document import Document as WordDocument
 from docx.oxml.ns import qn
 
-from evalkit.core.problem import EvalkitError, Problem, Severity
+from evalkit.core.problem import Problem, refusal, sentence
 from evalkit.word import bind, package, render, transplant
 from evalkit.word.blocks import page_of, picture_digest
 from evalkit.word.narrative import heading_levels
-from evalkit.word.oxml import Element, el, local_name, plain_text, style_of
+from evalkit.word.oxml import Element, local_name, plain_text, style_of
 
 Kind = Literal["number", "binding", "missing", "orphan", "field", "prose", "deleted", "gone",
                "figure", "foreign", "record"]  # fmt: skip
 
-_SAID: dict[Kind, tuple[Severity, str, str]] = {
-    "number": ("warning", "绑定的数字被手工改为“{now}”（原为“{was}”）{by}，已恢复为“{new}”",
-               "确需改分的，请在数据底稿的“调分记录”中登记后重新运行"),
-    "binding": ("warning", "数字“{was}”的域已被破坏，无法再更新为“{new}”",
-                "请在旁边新生成的报告中核对，或恢复该处的域"),
-    "missing": ("note", "生成时此处的数字“{new}”（{path}）已被删去",
-                "如非有意删去，请从“文档部件—域”中插回"),
-    "orphan": ("warning", "数字“{now}”（{path}）在新的结果中已不存在，原样保留",
-               "请核对后改写该处"),
-    "field": ("warning", "域中的文字被手工改为“{now}”，已按全文更新",
-              "域中的文字由程序生成；确需不同的，请写在域外"),
-    "prose": ("warning", "此处已被人工改写{by}，而新数据生成的文字有变化；保留人工文字",
-              "请对照核对，新文字为“{new}”"),
-    "deleted": ("note", "生成的“{new}”已被删去或整段改写，未恢复", "如需恢复，请从新版报告中复制"),
-    "gone": ("warning", "“{now}”对应的数据已不存在，因有人工改动或批注而保留", "请核对后删去"),
-    "figure": ("warning", "图已被人工更换，新数据生成的图未写入", "请核对图与数据是否一致"),
-    "foreign": ("warning", "报告中没有可以更新的内容：不是由本程序生成，或域和书签已全部丢失",
-                "请把人工内容并入旁边新生成的报告"),
-    "record": ("warning", "没有上次生成的记录（result.json），无法得知删去过哪些内容，可能重新写入",
-               "请核对后删去多余的内容"),
-}  # fmt: skip
+Texts = Mapping[str, str]
+
 _MARKERS = {"commentRangeStart", "commentRangeEnd", "bookmarkStart", "bookmarkEnd",
             "permStart", "permEnd"}  # fmt: skip
-_MERGE_AFTER = {"cnfStyle", "tcW", "gridSpan", "hMerge"}
 _OWN_NAMES = re.compile(rf"_Toc\d+|_Ref_\w+|{bind.OWNED.pattern}")
 _LABEL = re.compile(r"\D{0,3}\d+")
 _CLIP = 80
@@ -75,13 +55,10 @@ class Conflict:
 
     def problem(self, file: str) -> Problem:
         """The conflict as a sentence."""
-        severity, what, remedy = _SAID[self.kind]
-        by = f"（{self.author}）" if self.author else ""
         texts = {k: v.lstrip("｜") for k, v in asdict(self).items()}
         short = {k: v if len(v) <= _CLIP else f"{v[:_CLIP]}…" for k, v in texts.items()}
-        return Problem(file=file, sheet=self.place, severity=severity, code=f"refresh.{self.kind}",
-                       what=what.format(**short, by=by),
-                       remedy=remedy.format(**short))  # fmt: skip
+        by = f"（{self.author}）" if self.author else ""
+        return sentence(f"refresh.{self.kind}", file=file, sheet=self.place, by=by, **short)
 
 
 @dataclass
@@ -116,8 +93,7 @@ def refresh(edited: Path, fresh: Path, record: Mapping[str, Any]) -> Refreshed:
         theirs = Document(str(edited))
         theirs.element.body.sectPr.tag  # noqa: B018  a strict or foreign dialect has none we know
     except Exception:  # whatever python-docx or lxml make of a damaged file
-        what, remedy = "不是可用的 Word 文档", "请恢复该文件，或移走后重新生成"
-        raise EvalkitError([Problem(file=edited.name, what=what, remedy=remedy)]) from None
+        raise refusal("refresh.file", file=edited.name) from None
     return _Merge(theirs, Document(str(fresh)), record).run()
 
 
@@ -146,16 +122,14 @@ class _Merge:
         values, old = bind.properties(self.ours), bind.properties(self.theirs)
         old |= self.record.get("values", {})
         before = _names(self.body)
-        self._restore()
-        fields = [item for item in bind.document_fields(self.theirs) if item.path]
-        if not self.found and not (fields and self.known):
+        if not self.found:
             self.say("foreign", self.body)
             self.theirs = self.ours
             return self._done()
         if not self.known:
             self.say("record", self.body)
         self._copies()
-        self._numbers(fields, values, old)
+        self._numbers(values, old)
         self._typed()
         self._walk(self.ours.element.body, self.body)
         self._leftovers()
@@ -192,25 +166,6 @@ class _Merge:
 
     # --- before: what people did to what is ours ---
 
-    def _restore(self) -> None:
-        """Know generated text again that lost its bookmark and nothing else."""
-        lost: dict[tuple[bool, str], list[str]] = {}
-        for key, mine in self.mine.items():
-            if key in self.known and key not in self.found:
-                lost.setdefault((mine.row, self.known[key]), []).append(key)
-        loose: dict[tuple[bool, str], list[Element]] = {}
-        for place in self.body.iter(qn("w:p"), qn("w:tr")) if lost else ():
-            if place not in self.entries and not _keys(place):
-                kind = local_name(place) == "tr"
-                loose.setdefault((kind, bind.text_of([place])), []).append(place)
-        for text, keys in lost.items():
-            places = loose.get(text, [])
-            for key, place in zip(keys, places, strict=False) if len(keys) == len(places) else ():
-                if _paths([place]) or not _paths(self.mine[key].nodes):
-                    bind.enclose(place, key)
-                    bind.seal(bind.units(place)[key])
-                    self.found |= bind.units(place)
-
     def _copies(self) -> None:
         """What was copied is its owner's; the original is renewed."""
         for unit in list(bind.all_units(self.body)):
@@ -222,11 +177,9 @@ class _Merge:
                 for mark in (unit.start, unit.end):
                     mark.getparent().remove(mark)
 
-    def _numbers(
-        self, fields: list[bind.Field], values: Mapping[str, str], old: Mapping[str, str]
-    ) -> None:
+    def _numbers(self, values: Texts, old: Texts) -> None:
         """List what people typed into bound numbers."""
-        for item in fields:
+        for item in bind.document_fields(self.theirs):
             was, new = old.get(item.path, ""), values.get(item.path)
             if new is not None and item.text not in (was, new):
                 self.say("number", item.marks[0], path=item.path, was=was, now=item.text,
@@ -316,31 +269,22 @@ class _Merge:
                 self.say("prose", unit.start, was=self.known.get(key, ""), now=unit.full_text,
                          new=mine.full_text, author=_author(unit.nodes))  # fmt: skip
         elif unit.row:
-            self._row(mine.nodes[0], unit.nodes[0], key, mine.seal)
+            row = unit.nodes[0]
+            self._fit(row, mine.nodes[0])
+            _mark(row, key, mine.seal)
         else:
             self._swap(unit.start.getparent(), unit.nodes, mine.nodes)
 
-    def _row(self, new: Element, old: Element, key: str, seal: str) -> None:
-        cells = old.findall(qn("w:tc")), new.findall(qn("w:tc"))
-        if len(cells[0]) != len(cells[1]):  # the template has other columns
-            self._swap(old, *cells)
-        else:
-            for mine, fresh in zip(*cells, strict=True):
+    def _fit(self, old: Element, new: Element) -> None:
+        """Renew what differs in a row, a cell or a paragraph, as far as they are built alike."""
+        inside = {"tr": "w:tc", "tc": "w:p"}.get(local_name(old))
+        pairs = [element.findall(qn(inside)) if inside else [] for element in (old, new)]
+        if pairs[0] and len(pairs[0]) == len(pairs[1]):
+            for mine, fresh in zip(*pairs, strict=True):
                 if bind.seal_of([mine]) != bind.seal_of([fresh]):
-                    self._cell(mine, fresh)
-        _mark(old, key, seal)
-
-    def _cell(self, old: Element, new: Element) -> None:
-        pairs = [[c for c in cell if local_name(c) != "tcPr"] for cell in (old, new)]
-        if len(pairs[0]) != len(pairs[1]) or any(
-            local_name(c) != "p" for c in itertools.chain(*pairs)
-        ):
-            self._swap(old, *pairs)
-            return
-        for mine, fresh in zip(*pairs, strict=True):
-            if bind.seal_of([mine]) != bind.seal_of([fresh]):
-                inside = [[c for c in p if local_name(c) != "pPr"] for p in (mine, fresh)]
-                self._swap(mine, *inside)
+                    self._fit(mine, fresh)
+        else:
+            self._swap(old, *(list(e)[_content_start(e) :] for e in (old, new)))
 
     def _swap(self, parent: Element, old: list[Element], new: list[Element]) -> None:
         """Put new content in the place of old, in its looks; comments and bookmarks stay."""
@@ -351,57 +295,48 @@ class _Merge:
         at = parent.index(old[0]) if old else _content_start(parent)
         for node in old:
             parent.remove(node)
-        for node in reversed(made):
-            parent.insert(at, node)
-        inside = local_name(parent) == "p"
-        holder = parent if inside else next(parent.iter(qn("w:p")))
-        last = made[-1] if inside and made else None
-        for node in reversed([n for n in kept if local_name(n).endswith("Start")]):
-            holder.insert(at if inside else _content_start(holder), node)
-        for node in reversed([n for n in kept if not local_name(n).endswith("Start")]):
-            holder.append(node) if last is None else last.addnext(node)
+        front = [node for node in kept if local_name(node).endswith("Start")]
+        back = [node for node in kept if node not in front]
+        if local_name(parent) == "p":
+            parent[at:at] = [*front, *made, *back]
+        else:
+            parent[at:at] = made
+            holder = next(parent.iter(qn("w:p")))
+            holder[_content_start(holder) : _content_start(holder)] = front
+            holder.extend(back)
 
     def _level(self, ours: Element, theirs: Element) -> None:
         """Join level cells as the new rows have them; a row that stands apart says its level."""
         heads: list[Element] = []
-        fresh: dict[str, tuple[Element | None, Element, list[Element]]] = {}
         above: Element | None = None
+        fresh: dict[str, tuple[Element | None, Element, list[Element]]] = {}
         for row in ours.findall(qn("w:tr")):
-            cells = row.findall(qn("w:tc"))
-            same = len(cells) == len(heads)
-            heads = [heads[n] if same and _merging(cell) == "continue" else cell
-                     for n, cell in enumerate(cells)]  # fmt: skip
+            pairs = itertools.zip_longest(cells := row.findall(qn("w:tc")), heads[: len(cells)])
+            heads = [head if cell.vMerge == "continue" else cell for cell, head in pairs]
             fresh |= dict.fromkeys(_keys(row)[:1], (above, row, heads))
             above = row
         last: Element | None = None
-        for key, unit in bind.units(theirs).items():
-            if key not in fresh or not unit.row:
-                continue
-            row, (above, new, heads) = unit.nodes[0], fresh[key]
-            cells = row.findall(qn("w:tc"))
-            triples = zip(cells, new.findall(qn("w:tc")), heads, strict=False)
-            for old, cell, head in triples if len(cells) == len(heads) else ():
-                want = _merging(cell)
-                if want == "continue" and above is not last:
-                    want, cell = "restart", head
+        for unit in [u for u in bind.units(theirs).values() if u.row and u.key in fresh]:
+            row, (above, new, heads) = unit.nodes[0], fresh[unit.key]
+            olds = row.findall(qn("w:tc"))
+            triples = zip(olds, new.findall(qn("w:tc")), heads, strict=False)
+            for old, cell, head in triples if len(olds) == len(heads) else ():
+                apart = cell.vMerge == "continue" and above is not last
+                cell, want = (head, "restart") if apart else (cell, cell.vMerge)
                 said = plain_text(old).strip()
-                if _merging(old) == want or (
-                    want == "continue" and said not in ("", plain_text(head))
-                ):
-                    continue
-                if want == "continue" or not said:
-                    self._cell(old, cell)
-                _merge(old, want)
+                own = want == "continue" and said not in ("", plain_text(head).strip())
+                if old.vMerge != want and not own:
+                    if want == "continue" or not said:
+                        self._fit(old, cell)
+                    old.vMerge = want
             last = new
-            _mark(row, key, unit.seal)
+            _mark(row, unit.key, unit.seal)
 
     def _leftovers(self) -> None:
         """Take out what the new results no longer have, unless a person worked on it."""
         for key in [key for key in self.found if key not in self.mine]:
             self._drop(key)
-        for drawing in [
-            d for k, same in self.drawn.items() if k not in self.pictures for d in same
-        ]:
+        for drawing in [d for k in self.drawn.keys() - self.pictures for d in self.drawn[k]]:
             holder = next(drawing.iterancestors(qn("w:p")), None)
             if holder is not None and _top(holder, self.body) is not None:
                 alone = not plain_text(holder).strip()
@@ -433,10 +368,8 @@ class _Merge:
             if _is_touched(old, self.theirs):
                 self.say("figure", old, now=old.get("descr", ""), new=new.get("descr", ""))
                 continue
-            key, image = self.theirs.part.get_or_add_image(
-                io.BytesIO(transplant.picture_of(new.getparent(), self.ours))
-            )
-            around = old.getparent()
+            blob, around = transplant.picture_of(new.getparent(), self.ours), old.getparent()
+            key, image = self.theirs.part.get_or_add_image(io.BytesIO(blob))
             around.find(f".//{qn('a:blip')}").set(qn("r:embed"), key)
             for extent in (around.find(qn("wp:extent")), around.find(f".//{qn('a:ext')}")):
                 if extent is not None and extent.get("cx"):
@@ -447,50 +380,44 @@ class _Merge:
 
     # --- after: what is not there any more ---
 
-    def _bindings(
-        self, here: Mapping[str, bind.Unit], values: Mapping[str, str], old: Mapping[str, str]
-    ) -> None:
+    def _bindings(self, here: Mapping[str, bind.Unit], values: Texts, old: Texts) -> None:
         """List bound numbers that are there no more, and those left behind as mere text."""
-        whole = {bind.text_of([p]) for p in self.body.iter(qn("w:p"))}
+        plain = {bind.text_of([p]) for p in self.body.iter(qn("w:p")) if not _paths([p])}
+        places = []  # what must be there, what of it is not, where, its text now and as it should be
+        for key, mine in self.mine.items():
+            unit, known = here.get(key), self.known.get(key, "")
+            lack = _paths(mine.nodes) - (_paths(unit.nodes) if unit else Counter())
+            usual = mine.text if unit or known in plain else known
+            at, text = (unit.start, unit.text) if unit else (self.body, known)
+            places.append((lack, lack, at, text, usual))
+        ours, theirs = (list(bind.stories(d))[1:] for d in (self.ours, self.theirs))
+        paths, texts = _paths(ours), (bind.text_of(s, results=False) for s in (theirs, ours))
+        places.append((paths, paths - _paths(theirs), theirs[0] if theirs else self.body, *texts))
         missing: dict[str, Element] = {}
-
-        def lost(lack: Counter[str], at: Element, text: str, usual: str) -> None:
-            for path in sorted(lack):
+        for wanted, lack, at, text, usual in places:
+            for path in sorted(wanted):
                 was, new = old.get(path, ""), values.get(path, "")
                 if any(_count(v, text) > _count(v, usual) for v in {was, new} - {""}):
                     self.say("binding", at, path=path, was=was or new, new=new)
-                else:
+                elif path in lack:
                     missing.setdefault(path, at)
-
-        for key, mine in self.mine.items():
-            unit = here.get(key)
-            text = unit.text if unit else self.known.get(key, "")
-            lack = _paths(mine.nodes) - (_paths(unit.nodes) if unit else Counter())
-            usual = mine.text if unit or text in whole else text
-            lost(lack, unit.start if unit else self.body, text, usual)
-        ours, theirs = (list(bind.stories(d))[1:] for d in (self.ours, self.theirs))
-        text, usual = (bind.text_of(roots, results=False) for roots in (theirs, ours))
-        lost(_paths(ours) - _paths(theirs), theirs[0] if theirs else self.body, text, usual)
         for path, at in missing.items():
             self.say("missing", at, path=path, new=values.get(path, ""))
 
-    def _loose_ends(self, gone: set[str], values: Mapping[str, str]) -> None:
+    def _loose_ends(self, gone: set[str], values: Texts) -> None:
         """References to what is gone become text; numbers without a result are said."""
-        spaces = {path.partition(".")[0] for path in values}
-        paths = set()
-        for item in bind.document_fields(self.theirs):
-            paths.add(item.path)
-            if item.code.split()[:1] in (["REF"], ["PAGEREF"]) and item.code.split()[1] in gone:
-                self.say("orphan", item.marks[0], now=item.text, path=item.code)
+        spaces = tuple({f"{path.partition('.')[0]}." for path in values})
+        fields = bind.document_fields(self.theirs)
+        for item in fields:
+            kind, target, *_ = [*item.code.split(), "", ""]
+            lost = kind in ("REF", "PAGEREF") and target in gone and not target.startswith("_Toc")
+            if lost or (item.path.startswith(spaces) and item.path not in values):
+                self.say("orphan", item.marks[0], now=item.text, path=item.path or target)
+            if lost:
                 item.unlink()
-            elif (
-                "." in item.path
-                and item.path.partition(".")[0] in spaces
-                and item.path not in values
-            ):
-                self.say("orphan", item.marks[0], path=item.path, now=item.text)
-        stale = {name for name in bind.properties(self.theirs) if name.partition(".")[0] in spaces}
-        bind.set_properties(self.theirs, {}, keep=True, drop=stale - paths)
+        stale = {name for name in bind.properties(self.theirs) if name.startswith(spaces)}
+        stale -= {item.path for item in fields}
+        bind.set_properties(self.theirs, {}, keep=True, drop=stale)
 
     # --- from one document into the other ---
 
@@ -514,36 +441,16 @@ def _top(element: Element, parent: Element) -> Element | None:
 
 def _keys(element: Element) -> list[str]:
     """Keys of the units and named drawings in an element, in order."""
-    starts = (
-        bind.OWNED.fullmatch(n.get(qn("w:name"), "")) for n in element.iter(qn("w:bookmarkStart"))
-    )
-    return [m[2] for m in starts if m] + [
-        k for d in element.iter(qn("wp:docPr")) if (k := bind.picture_key(d))
-    ]
+    names = (n.get(qn("w:name"), "") for n in element.iter(qn("w:bookmarkStart")))
+    return [m[2] for m in map(bind.OWNED.fullmatch, names) if m] + list(bind.pictures(element))
 
 
 def _is_touched(drawing: Element, document: WordDocument) -> bool:
     try:
-        digest = picture_digest(
-            transplant.picture_of(drawing.getparent(), document), drawing.get("descr", "")
-        )
+        blob = transplant.picture_of(drawing.getparent(), document)
     except (AttributeError, KeyError):  # no picture of its own any more
         return True
-    return not drawing.get("name", "").endswith(digest)
-
-
-def _merging(cell: Element) -> str | None:
-    found = cell.find(f"{qn('w:tcPr')}/{qn('w:vMerge')}")
-    return None if found is None else str(found.get(qn("w:val"), "continue"))
-
-
-def _merge(cell: Element, how: str | None) -> None:
-    properties = cell.get_or_add_tcPr()
-    for old in properties.findall(qn("w:vMerge")):
-        properties.remove(old)
-    if how:
-        at = sum(local_name(child) in _MERGE_AFTER for child in properties)
-        properties.insert(at, el("vMerge", val=how))
+    return not drawing.get("name", "").endswith(picture_digest(blob, drawing.get("descr", "")))
 
 
 def _mark(row: Element, key: str, seal: str) -> None:
@@ -561,8 +468,7 @@ def _paths(nodes: list[Element]) -> Counter[str]:
 
 def _names(body: Element) -> set[str]:
     """Names of bookmarks that fields may refer to."""
-    names = (n.get(qn("w:name"), "") for n in body.iter(qn("w:bookmarkStart")))
-    return {name for name in names if not name.startswith("_Toc")}
+    return {n.get(qn("w:name"), "") for n in body.iter(qn("w:bookmarkStart"))}
 
 
 def _count(number: str, text: str) -> int:
@@ -570,27 +476,25 @@ def _count(number: str, text: str) -> int:
 
 
 def _kinds(nodes: list[Element]) -> Iterator[tuple[str, str, Element]]:
-    """Runs of text: the property shown, the kit's own looks."""
+    """Runs of text: the property shown or nothing, the kit's own looks, the run."""
     inside = {run: item.path for item in bind.fields(*nodes) for run in item.result}
     for run in (r for node in nodes for r in node.iter(qn("w:r"))):
         if run.find(qn("w:t")) is not None:
-            yield inside.get(run, ""), bind.looks(run).partition(";")[0], run
+            yield inside.get(run, ""), bind.looks(run).partition(";")[0] + ";", run
 
 
 def _dress(made: list[Element], old: list[Element]) -> None:
     """Give new runs the looks that people gave the old ones of their kind."""
-    worn: dict[tuple[str, str], Element] = {}
+    worn: dict[str, Element] = {}
     for path, looks, run in _kinds(old):
-        for kind in ((path, ""), ("", looks)) if path else (("", looks),):
-            if run.rPr is not None:
-                worn.setdefault(kind, run.rPr)
+        if run.rPr is not None:
+            worn.setdefault(path or looks, run.rPr)
     for path, looks, run in list(_kinds(made)):
-        dress = worn.get((path, "")) if path else None
-        dress = worn.get(("", looks)) if dress is None else dress
+        dress = worn.get(path, worn.get(looks))
         if dress is not None:
-            if run.rPr is not None:
-                run.remove(run.rPr)
             run.insert(0, copy.deepcopy(dress))
+            for old_dress in run.findall(qn("w:rPr"))[1:]:
+                run.remove(old_dress)
 
 
 def _alike(one: Element, other: Element) -> bool:
@@ -612,25 +516,19 @@ def _markers(nodes: list[Element], replaced: set[str | None]) -> Iterator[Elemen
     """Marks of comments and of others' bookmarks, out of content that is to go."""
     gone: set[str | None] = set()
     for node in (inner for outer in nodes for inner in list(outer.iter())):
-        name = local_name(node)
-        if name == "bookmarkStart":
-            title = node.get(qn("w:name"), "")
-            if title in replaced or bind.OWNED.fullmatch(title):
-                gone.add(node.get(qn("w:id")))
-                continue
-        if name == "bookmarkEnd" and node.get(qn("w:id")) in gone:
-            continue
-        if name == "r" and node.find(qn("w:commentReference")) is not None:
+        name, title = local_name(node), node.get(qn("w:name"), "")
+        if name == "bookmarkStart" and (title in replaced or bind.OWNED.fullmatch(title)):
+            gone.add(node.get(qn("w:id")))
+        elif name == "r" and node.find(qn("w:commentReference")) is not None:
             for word in node.findall(qn("w:t")):
                 node.remove(word)
             yield node
-        elif name in _MARKERS:
+        elif name in _MARKERS and not (name == "bookmarkEnd" and node.get(qn("w:id")) in gone):
             yield node
 
 
 def _content_start(parent: Element) -> int:
-    properties = {"pPr", "tcPr", "tblPr", "tblGrid", "trPr"}
-    return sum(local_name(child) in properties for child in parent)
+    return sum(local_name(child).endswith(("Pr", "PrEx", "Grid")) for child in parent)
 
 
 def _author(nodes: list[Element]) -> str:

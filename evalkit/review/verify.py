@@ -27,8 +27,9 @@ from evalkit.core.problem import SEVERITY_NAMES, Problem
 from evalkit.core.store import write_json
 from evalkit.policy import load as load_policy
 from evalkit.report.evaluation import printed
-from evalkit.review.arithmetic import Bands, check, grade_of, money, said_in
+from evalkit.review.arithmetic import Bands, check, money, said_in
 from evalkit.review.reading import Line, Reading, figures, found, normal, pattern, read, spec
+from evalkit.scoring.scorecard import grade_of
 from evalkit.word.bind import document_fields, properties, units
 from evalkit.word.oxml import GAP, Element
 
@@ -243,7 +244,7 @@ def update(report: Path, result: Path | None = None) -> list[Problem]:
         return check_report(report, None)
     known, run = result_file.load(source)
     problems, path = check_report(report, known, run.get("report")), report.with_name(CHECKS)
-    checks = {"problems": [], "missing": []}
+    checks: dict[str, Any] = {"problems": [], "missing": []}
     if path.exists():
         checks = json.loads(path.read_text(encoding="utf-8"))
     kept = [p for p in checks["problems"] if not p.get("code", "").startswith("verify.")]

@@ -58,6 +58,10 @@ class Applied:
         self.choice("cap")
         return self.indicator.row["cap"].number
 
+    def lower(self) -> bool:
+        """Whether lower is better."""
+        return self.choice("direction") == "越低越好"
+
     def used(self, key: str) -> Any:
         """A policy value."""
         self.policies.append(self.policy.use(key))
@@ -120,34 +124,14 @@ def apply_rule(indicator: Indicator, policy: Policy) -> Applied:
 def _term(given: Applied, points: Decimal) -> Term:
     """The unrounded score."""
     rule = given.indicator.rule
-    if rule in TEXTS["plain_rules"]:
-        actual, numbers = given.actual(), map(given.number, TEXTS["plain_rules"][rule])
-        score: Term = getattr(rules, rule)(points, actual, *numbers)
-        return score
-    match rule:
-        case "proportional" | "satisfaction" | "ratio_floor":
-            return _proportional(given, points)
-        case "bands":
-            return _bands(given, points)
-        case "on_time":
-            return _on_time(given, points)
-        case "yes_no":
-            return rules.yes_no(points, given.answer(), given.optional("per_unit"))
-        case "elements":
-            return _elements(given, points)
-        case "tiers":
-            return _tiers(given, points)
-        case "deduct":
-            actual, each = given.actual(), given.number("per_unit")
-            return rules.deduct(points, actual, each, cap=given.cap())
-        case "step_deduct":
-            return _step_deduct(given, points)
-        case "experts":
-            return _experts(given, points)
-        case "veto":
-            return rules.veto(points, given.answer())
-    shown = given.indicator.text("rule") or "（空）"
-    raise RuleError(f"计分规则“{shown}”无法识别——请从下拉框中选择")
+    if rule in _READERS:
+        return _READERS[rule](given, points)
+    if rule not in TEXTS["plain_rules"]:
+        shown = given.indicator.text("rule") or "（空）"
+        raise RuleError(f"计分规则“{shown}”无法识别——请从下拉框中选择")
+    read = [getattr(given, how)(*names) for how, *names in TEXTS["plain_rules"][rule]]
+    score: Term = getattr(rules, rule)(points, *read)
+    return score
 
 
 def _proportional(given: Applied, points: Decimal) -> Term:
@@ -175,8 +159,7 @@ def _bands(given: Applied, points: Decimal) -> Term:
         given.inputs += [input_of("界限", band["limit"]), input_of("得分比例", band["rate"])]
         limits.append(limit)
         rates.append(rate)
-    lower = given.choice("direction") == "越低越好"
-    return rules.bands(points, actual, limits=limits, rates=rates, lower_is_better=lower)
+    return rules.bands(points, actual, limits=limits, rates=rates, lower_is_better=given.lower())
 
 
 def _on_time(given: Applied, points: Decimal) -> Term:
@@ -194,13 +177,12 @@ def _on_time(given: Applied, points: Decimal) -> Term:
 
 
 def _step_deduct(given: Applied, points: Decimal) -> Term:
-    actual, target = given.actual(), given.number("target")
-    each, step = given.number("per_unit"), given.optional("step")
+    numbers = given.actual(), given.number("target"), given.number("per_unit")
+    step, lower = given.optional("step"), given.lower()
     step = Decimal(1) if step is None else step
-    lower = given.choice("direction") == "越低越好"
     part, cap = given.choice("rounding") or "按比例", given.cap()
     return rules.step_deduct(
-        points, actual, target, each, step=step, lower_is_better=lower, rounding=part, cap=cap
+        points, *numbers, step=step, lower_is_better=lower, rounding=part, cap=cap
     )
 
 
@@ -219,14 +201,9 @@ def _elements(given: Applied, points: Decimal) -> Term:
             raise RuleError(f"要点符合情况“{row['met'].text}”应为 是、否 或百分比")
         given.inputs.append(input_of(row["text"].text, row["met"]))
         given.inputs += [input_of("占比", row["share"])] if shares else []
-        given.elements.append(
-            Element(
-                share=share,
-                met=None if met is None else met / 100,
-                cell=row["met"].cell,
-                **texts(row, "text", "finding", "evidence"),
-            )
-        )
+        said = texts(row, "text", "finding", "evidence")
+        degree = None if met is None else met / 100
+        given.elements.append(Element(share=share, met=degree, cell=row["met"].cell, **said))
     degrees = [e.met for e in given.elements if e.met is not None]
     if len(degrees) < len(rows):
         raise Gap("评分要点的符合情况待补充")
@@ -253,3 +230,10 @@ def _experts(given: Applied, points: Decimal) -> Term:
     if len(scores) >= trim_from:
         given.notes.append(f"{len(scores)} 位专家，去掉一个最高分和一个最低分后取平均")
     return rules.experts(points, list(scores.values()), trim_from=trim_from)
+
+
+_READERS = {
+    "proportional": _proportional, "ratio_floor": _proportional, "satisfaction": _proportional,
+    "bands": _bands, "on_time": _on_time, "elements": _elements, "tiers": _tiers,
+    "step_deduct": _step_deduct, "experts": _experts,
+}  # fmt: skip

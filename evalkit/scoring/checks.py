@@ -91,13 +91,9 @@ def check_evaluation(
 ) -> list[Problem]:
     """What the workbook must satisfy (B2, B6, B8), oddities, and prose against parameters."""
     return [
-        *_weights(source, card, policy),
-        *_reasons(source, card),
-        *_funds(source),
-        *_oddities(indicators, policy),
-        *_prose(indicators),
-        *_survey(source, policy),
-    ]
+        *_weights(source, card, policy), *_reasons(source, card), *_funds(source),
+        *_oddities(indicators, policy), *_prose(indicators), *_survey(source, policy),
+    ]  # fmt: skip
 
 
 def _weights(source: Source, card: Scorecard, policy: Policy) -> list[Problem]:
@@ -142,9 +138,8 @@ def _funds(source: Source) -> Iterator[Problem]:
     for row in source.tables["funds"]:
         for part, whole in (("arrived", "budget"), ("spent", "arrived")):
             top, base = row[part].number, row[whole].number
-            if row["explanation"].text or top is None or base is None:
-                continue
-            if top > base:
+            unsaid = not row["explanation"].text
+            if unsaid and top is not None and base is not None and top > base:
                 yield say(f"oddity.funds/{part}", row[part])
 
 
@@ -190,11 +185,9 @@ def standard_conflicts(standard: str, row: Row, bands: Iterable[Row] = ()) -> li
             a, b = ("、".join(plain(x) for x in sorted(s)) for s in (said, meant))
             found.append(f"{statement['what']}：文字写 {a}，参数为 {b}")
     rule = row["rule"].text
-    by_share = "按比例" in text or re.search(r"乘以?分值|×分值|\*分值", text)
-    if by_share and rule in {"等值达标", "是否达标", "分档得分", "按次扣分", "一票否决"}:
-        found.append(f"文字写按比例计分，计分规则为“{rule}”")
-    if rule == "比例得分" and re.search(r"每(?:降低|减少|低|少|差|超)", text) and not by_share:
-        found.append("文字写逐点扣分，计分规则为“比例得分”")
+    for clash in TEXTS["clashes"]:
+        if rule in clash["rules"] and re.search(clash["said"], text):
+            found.append(clash["what"].format(rule=rule))
     if rule == "分档得分":
         said = {Decimal(n) for n in re.findall(r"\d+(?:\.\d+)?", text)}
         cuts = {c for b in bands if (c := b["limit"].number) is not None}

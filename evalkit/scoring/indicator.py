@@ -11,6 +11,7 @@ from evalkit.core.model import Adjustment, Datum, Input, Row, Source, Table
 from evalkit.core.numbers import chinese_date, plain
 from evalkit.scoring import rules
 from evalkit.scoring.measures import of_row
+from evalkit.scoring.texts import TEXTS
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,8 @@ def gather(source: Source, survey: Measure) -> list[Indicator]:
 
 def _scope(row: Row, project: Row) -> tuple[Input, ...]:
     """The project's choices that decide what a measurement covers."""
-    match row["measure"].text:
-        case "资金到位率" | "预算执行率":
-            year = setting("评价年度", project["year"])
-            return (*year, *setting("评价期限", project["phase"]))
-        case "问卷满意度":
-            return setting("满意度口径", project["survey_mapping"])
-    return ()
+    fields = TEXTS["scopes"].get(row["measure"].text, {}).items()
+    return tuple(entry for field, name in fields for entry in setting(name, project[field]))
 
 
 def adjustments_of(source: Source) -> dict[str, Adjustment]:
@@ -87,13 +83,9 @@ def adjustments_of(source: Source) -> dict[str, Adjustment]:
     for row in source.tables["adjustments"]:
         computed, adjusted = row["computed"].number, row["adjusted"].number
         if computed is not None and adjusted is not None:
-            found[row["indicator"].text] = Adjustment(
-                computed=computed,
-                adjusted=adjusted,
-                dated=shown_date(row["date"]),
-                cell=row["adjusted"].cell,
-                **texts(row, "indicator", "reason", "basis", "approver"),
-            )
+            said = texts(row, "indicator", "reason", "basis", "approver")
+            said |= {"dated": shown_date(row["date"]), "cell": row["adjusted"].cell}
+            found[said["indicator"]] = Adjustment(computed=computed, adjusted=adjusted, **said)
     return found
 
 

@@ -91,14 +91,9 @@ def ratio_floor(points: Number, actual: Number, target: Number, floor: Number) -
 
 @_vectorised
 def overachieved(
-    points: Number,
-    score: Number,
-    actual: Number,
-    target: Number,
-    tolerance: Number,
-    slope: Number,
-    cap: Number,
-) -> Term:
+    points: Number, score: Number, actual: Number, target: Number,
+    tolerance: Number, slope: Number, cap: Number,
+) -> Term:  # fmt: skip
     """Reduce a score because the target was set too low (10号 art. 16: 按偏离度适度调减).
 
     Deduction = points × min(cap, slope × (actual ÷ target − 1 − tolerance)), all in percent but
@@ -114,13 +109,9 @@ def overachieved(
 
 @_vectorised
 def bands(
-    points: Number,
-    actual: Number,
-    *,
-    limits: Sequence[Number],
-    rates: Sequence[Number],
-    lower_is_better: bool = False,
-) -> Term:
+    points: Number, actual: Number, *,
+    limits: Sequence[Number], rates: Sequence[Number], lower_is_better: bool = False,
+) -> Term:  # fmt: skip
     """分档得分: the rate (percent) of the first limit met, best first; none met scores zero.
 
     Limits belong to their band (≥, or ≤ where lower is better).
@@ -287,7 +278,7 @@ def tiers(points: Number, rate: Number, *, low: Number, high: Number, top: bool 
 
 
 @_vectorised
-def deduct(points: Number, count: Number, per_unit: Number, *, cap: Number | None = None) -> Term:
+def deduct(points: Number, count: Number, per_unit: Number, cap: Number | None = None) -> Term:
     """按次扣分: a deduction for each event, up to a cap, down to zero (扣完为止).
 
     >>> deduct(5, 3, "0.5"), deduct(5, 9, 1, cap=3)
@@ -304,16 +295,9 @@ def deduct(points: Number, count: Number, per_unit: Number, *, cap: Number | Non
 
 @_vectorised
 def step_deduct(
-    points: Number,
-    actual: Number,
-    target: Number,
-    per_step: Number,
-    *,
-    step: Number = 1,
-    lower_is_better: bool = False,
-    rounding: str = "按比例",
-    cap: Number | None = None,
-) -> Term:
+    points: Number, actual: Number, target: Number, per_step: Number, *, step: Number = 1,
+    lower_is_better: bool = False, rounding: str = "按比例", cap: Number | None = None,
+) -> Term:  # fmt: skip
     """逐点扣分: a deduction for each step (e.g. percent point) by which the target is missed.
 
     `rounding` says what a part of a step costs: 按比例, 不计 or 按一步计.

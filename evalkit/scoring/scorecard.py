@@ -63,17 +63,11 @@ def scorecard(
                 note = f"“{score.level3}”触发一票否决，评价等级由“{grade}”降为“{capped}”"
                 grade = capped
     card = Scorecard(
-        indicators=tuple(scores),
-        groups=tuple(_groups(scores, digits)),
-        points=points,
-        total=total,
-        low=low,
-        high=high,
-        rate=_rate(total, points, digits),
-        grade=grade,
-        grade_note=note,
+        indicators=tuple(scores), groups=tuple(_groups(scores, digits)),
+        points=points, total=total, low=low, high=high, rate=_rate(total, points, digits),
+        grade=grade, grade_note=note,
         policies=(bands, policy.use("score_digits"), policy.use("rounding")),
-    )
+    )  # fmt: skip
     return card, [problem for _, found in scored for problem in found]
 
 
@@ -150,39 +144,23 @@ def _score(
             score = adjustment.adjusted
         else:
             adjustment = None
+    kind, document = row["basis_kind"].text, row["basis_document"].text
     trace = Trace(
-        rule=indicator.rule,
-        rule_name=row["rule"].text,
-        basis=Basis(
-            kind=row["basis_kind"].text,
-            document=row["basis_document"].text,
-            dated=read.shown_date(row["basis_date"]),
-        ),
-        standard=row["standard"].text,
-        inputs=tuple(applied.inputs),
-        policies=tuple(applied.policies),
-        formula=formula,
-        computed=computed,
-        limit=limit,
-        measured=read.measured(indicator),
-        notes=tuple(applied.notes),
-    )
+        rule=indicator.rule, rule_name=row["rule"].text,
+        basis=Basis(kind=kind, document=document, dated=read.shown_date(row["basis_date"])),
+        standard=row["standard"].text, measured=read.measured(indicator),
+        inputs=tuple(applied.inputs), policies=tuple(applied.policies), notes=tuple(applied.notes),
+        formula=formula, computed=computed, limit=limit,
+    )  # fmt: skip
     scored = IndicatorScore(
-        code=code,
-        points=points,
-        target=read.shown_target(row),
-        actual=read.shown_actual(indicator),
-        score=score,
+        code=code, points=points, trace=trace, gap=gap, adjustment=adjustment, score=score,
         lost=None if score is None else points - score,
         rate=_rate(score, points, int(policy.value("score_rate_digits"))),
-        evidence=read.split_list(row["evidence"].text),
-        elements=tuple(applied.elements),
-        trace=trace,
-        adjustment=adjustment,
-        gap=gap,
         vetoed=indicator.rule == "veto" and computed == 0 and points > 0,
+        target=read.shown_target(row), actual=read.shown_actual(indicator),
+        evidence=read.split_list(row["evidence"].text), elements=tuple(applied.elements),
         **read.texts(row, *_PRINTED),
-    )
+    )  # fmt: skip
     return scored, problems
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from evalkit.core.model import Datum, problem_at
 from evalkit.core.problem import Problem
+from evalkit.core.yaml_file import load_yaml
 
-TEXTS: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_bytes())
+TEXTS: dict[str, Any] = load_yaml(Path(__file__).with_suffix(".yaml"))
 LABELS: dict[str, str] = TEXTS["labels"]
 
 

@@ -12,17 +12,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-import yaml
-
 from evalkit.core.expr import Term, total
 from evalkit.core.measure import Measure
 from evalkit.core.model import Input, Table, problem_at
 from evalkit.core.numbers import fixed
 from evalkit.core.problem import Problem
+from evalkit.core.yaml_file import load_yaml
 
-_ANSWERS: dict[str, list[str]] = yaml.safe_load(
-    Path(__file__).with_name("answers.yaml").read_bytes()
-)
+_ANSWERS: dict[str, list[str]] = load_yaml(Path(__file__).with_name("answers.yaml"))
 *OPTIONS, UNAWARE = _ANSWERS
 _OPTION_OF = {written: option for option, ways in _ANSWERS.items() for written in ways}
 
@@ -82,20 +79,15 @@ def satisfaction(
 
 
 def summarise(
-    rows: Table,
-    questions: Sequence[str],
-    *,
-    weights: Sequence[Decimal] | None,
-    top_boxes: int,
-    group: str = "group",
+    rows: Table, questions: Sequence[str], *, weights: Sequence[Decimal] | None, top_boxes: int
 ) -> Survey:
     """Count raw answers and derive the satisfaction.
 
     Args:
-        rows: one questionnaire each; a question's answer stands under ``answers:QUESTION``.
+        rows: one questionnaire each; a question's answer stands under ``answers:QUESTION``, the
+            kind of respondent under ``group``.
         questions: the questions, in order.
         weights, top_boxes: the mapping, see `satisfaction`.
-        group: field that names the kind of respondent.
     """
     problems: list[Problem] = []
     read: list[tuple[str, dict[str, str]]] = []
@@ -111,12 +103,11 @@ def summarise(
                 remedy = f"请填 {'、'.join(_ANSWERS)} 或 5–1"
                 problems.append(problem_at(datum, "survey.answer", what, remedy))
         if any(answer != UNAWARE for answer in answers.values()):
-            read.append((row[group].text if group in row else "", answers))
+            read.append((row["group"].text if "group" in row else "", answers))
 
     def share(question: str, given: Sequence[dict[str, str]]) -> Term | None:
-        return satisfaction(
-            Counter(a[question] for a in given if question in a), weights, top_boxes
-        )
+        answered = Counter(a[question] for a in given if question in a)
+        return satisfaction(answered, weights, top_boxes)
 
     everybody = [answers for _, answers in read]
     found = tuple(_question(q, everybody, rows, share(q, everybody)) for q in questions)
@@ -146,14 +137,8 @@ def _question(
     first, last = rows[0][f"answers:{text}"].cell, rows[-1][f"answers:{text}"].cell
     span = first if first == last else f"{first}:{last.partition('!')[2]}"
     inputs = tuple(
-        Input(
-            name=f"{text}·{option}",
-            value=str(tally[option]),
-            unit="份",
-            cell=span,
-            of="count",
-            criterion="|".join(_ANSWERS[option]),
-        )
+        Input(name=f"{text}·{option}", value=str(tally[option]), unit="份", cell=span, of="count",
+              criterion="|".join(_ANSWERS[option]))
         for option in OPTIONS
-    )
+    )  # fmt: skip
     return Question(text, {option: tally[option] for option in _ANSWERS}, share, inputs)

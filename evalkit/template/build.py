@@ -37,7 +37,7 @@ from docx.shared import Emu, Mm
 from jinja2 import Environment, StrictUndefined
 
 from evalkit.core.paths import asset
-from evalkit.core.problem import EvalkitError, Problem, refuse
+from evalkit.core.problem import Problem, refusal, refuse
 from evalkit.word import package
 from evalkit.word.oxml import DXA_PER_MM, Element, el, paragraph, plain_text
 
@@ -63,8 +63,7 @@ def load_style(path: Path) -> Style:
     except (OSError, ValueError, TypeError, yaml.YAMLError):
         missing = parts
     if missing:
-        remedy = f"应有 {'、'.join(sorted(missing))}"
-        raise EvalkitError([Problem(file=path.name, what="不是完整的版式文件", remedy=remedy)])
+        raise refusal("style.parts", file=path.name, parts="、".join(sorted(missing)))
     return dict(style)
 
 
@@ -145,9 +144,8 @@ def build(style: Style, body: Path, out: Path, base: Path | None = None) -> Path
     texts = {"".join(match["text"].split()) for match in matches}
     wrong = [f"base.docx 中没有段落“{s}”" for s in (SUMMARY_SLOT, BODY_SLOT) if s not in slots]
     wrong += [f"缺少必需的标题“{title}”" for title in outline if title not in texts]
-    wrong += [
-        f"base.docx 中没有样式“{m['name']}”" for m in matches if m["name"] and m["name"] not in ids
-    ]
+    named = (match["name"] for match in matches if match["name"])
+    wrong += [f"base.docx 中没有样式“{name}”" for name in named if name not in ids]
     wrong += ["应有且只有一行“:: 正文”"] if lines.count(":: 正文") != 1 else []
     refuse([Problem(file=body.name, what=what, remedy="请补上后重新生成") for what in wrong])
     start = lines.index(":: 正文")

@@ -21,15 +21,12 @@ from jinja2 import TemplateSyntaxError, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
 from evalkit.core.problem import Problem
+from evalkit.core.yaml_file import load_yaml
 from evalkit.word import bind, contents, package
 from evalkit.word.narrative import heading_key, heading_levels
 from evalkit.word.oxml import Element, local_name, plain_text, style_of
 
-STYLES = (  # what blocks, narrative and contents are set in
-    "Normal Table", "Body Text", "Caption", "TOC Heading", "Heading 1", "Heading 2", "Heading 3",
-    "Heading 4", "toc 1", "toc 2", "分节", "图片", "报告表格", "表格单位", "表格标题", "表格文字",
-    "表格附注", "表格间隔", "照片说明",
-)  # fmt: skip
+STYLES: list[str] = load_yaml(Path(__file__).with_name("styles.yaml"))
 _TAG = re.compile(
     r"{{(?:[pr](?=\s))?(?P<said>.*?)}}|{#.*?#}"
     r"|{%-?(?:(?:p|tr|tc|r)(?=\s))?\s*(?P<word>\w+)(?P<rest>.*?)-?%}"

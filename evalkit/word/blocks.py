@@ -13,7 +13,8 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -21,19 +22,9 @@ from docx.document import Document as WordDocument
 from docx.image.exceptions import UnrecognizedImageError
 from docx.oxml.ns import qn
 
-from evalkit.core.problem import EvalkitError, Problem
+from evalkit.core.problem import refusal
 from evalkit.word.bind import runs, unbound
-from evalkit.word.oxml import (
-    EMU_PER_DXA,
-    GAP,
-    Element,
-    bookmark,
-    clean,
-    el,
-    paragraph,
-    run,
-)
-from evalkit.word.oxml import field as word_field
+from evalkit.word.oxml import EMU_PER_DXA, GAP, Element, bookmark, clean, el, field, paragraph, run
 
 Align = Literal["left", "center", "right"]
 
@@ -100,15 +91,7 @@ class PhotoGrid:
     photos: Sequence[Photo]
 
 
-@dataclass(frozen=True)
-class Paragraphs:
-    """Plain paragraphs of one style."""
-
-    lines: Sequence[str]
-    style: str = "Body Text"
-
-
-Block = Table | Figure | PhotoGrid | Paragraphs
+Block = Table | Figure | PhotoGrid
 
 
 @dataclass(frozen=True)
@@ -116,7 +99,7 @@ class Page:
     """What a block must know of the document it goes into; `width` is the text width in dxa."""
 
     document: WordDocument
-    ids: Mapping[str, str] = field(repr=False)
+    ids: Mapping[str, str]
     width: int = 0
 
     def style(self, name: str) -> str:
@@ -126,8 +109,7 @@ class Page:
             EvalkitError: the template has no such style.
         """
         if name.lower() not in self.ids:
-            remedy = "请重新生成模板或在 Word 中补建该样式"
-            raise EvalkitError([Problem(what=f"报告模板中没有样式“{name}”", remedy=remedy)])
+            raise refusal("template.style", name=name)
         return self.ids[name.lower()]
 
     def within(self, section: Element) -> Page:
@@ -149,9 +131,7 @@ def build(name: str, block: Block, page: Page) -> list[Element]:
         return list(_table(name, block, page))
     if isinstance(block, Figure):
         return _figure(name, block, page)
-    if isinstance(block, PhotoGrid):
-        return [_photo_grid(block, page)]
-    return [paragraph(page.style(block.style), *runs(line)) for line in block.lines]
+    return [_photo_grid(block, page)]
 
 
 def row_keys(table: Table) -> list[str]:
@@ -171,7 +151,7 @@ def bookmark_name(name: str) -> str:
 
 def caption(name: str, label: str, text: str, style: str, *, keep_next: bool = False) -> Element:
     """A caption paragraph: bookmarked label and SEQ number, then the text."""
-    number = word_field(f"SEQ {label} \\* ARABIC", [run("0")])
+    number = field(f"SEQ {label} \\* ARABIC", [run("0")])
     marked = bookmark(bookmark_name(name), run(label), *number) if name else [run(label), *number]
     return paragraph(style, *marked, run(f"　{text}"), keep_next=keep_next)
 
@@ -309,13 +289,12 @@ def picture(
 
     The drawing is named after `name` and its digest, so that an untouched one can be renewed.
     """
-    part = page.document.part
-    _, image = part.get_or_add_image(str(source) if isinstance(source, Path) else source)
+    part, target = page.document.part, str(source) if isinstance(source, Path) else source
+    _, image = part.get_or_add_image(target)
     scale = min(width * EMU_PER_DXA / image.width, height * EMU_PER_DXA / image.height)
     if isinstance(source, io.BytesIO):
         source.seek(0)
         scale = min(scale, 1)  # a picture in somebody's text is never enlarged
-    target = str(source) if isinstance(source, Path) else source
     inline = part.new_pic_inline(target, round(image.width * scale), round(image.height * scale))
     for node in (inline.docPr, *inline.iter(qn("pic:cNvPr"))):
         node.set("name", f"{name}_{picture_digest(image.blob, clean(alt))}")
@@ -329,9 +308,8 @@ def picture_digest(blob: bytes, alt: str) -> str:
 
 
 def _figure(name: str, figure: Figure, page: Page) -> list[Element]:
-    width = round(page.width * figure.width)
-    limit, alt = _PICTURE_LIMIT_DXA, figure.alt or figure.caption
-    image = picture(figure.path, alt, page, width, limit, name)
+    size = round(page.width * figure.width), _PICTURE_LIMIT_DXA
+    image = picture(figure.path, figure.alt or figure.caption, page, *size, name)
     return [
         paragraph(page.style("图片"), image, keep_next=True),
         caption(name, "图", figure.caption, page.style("Caption")),
@@ -340,28 +318,22 @@ def _figure(name: str, figure: Figure, page: Page) -> list[Element]:
 
 def _photo_grid(grid: PhotoGrid, page: Page) -> Element:
     width = page.width // 2
-    rows = []
-    for number in range(0, len(grid.photos), 2):
-        pair = grid.photos[number : number + 2]
-        cells = [
-            el("tc", el("tcPr", el("tcW", w=width, type="dxa")), *_photo(n, p, width, page))
-            for n, p in enumerate(pair, start=number + 1)
-        ]
-        if len(pair) == 1:
-            blank = paragraph(page.style("图片"))
-            cells.append(el("tc", el("tcPr", el("tcW", w=width, type="dxa")), blank))
-        rows.append(el("tr", el("trPr", el("cantSplit")), *cells))
+    contents = [_photo(n, photo, width, page) for n, photo in enumerate(grid.photos, start=1)]
+    if len(contents) % 2:
+        contents.append([paragraph(page.style("图片"))])
+    cells = [el("tc", el("tcPr", el("tcW", w=width, type="dxa")), *each) for each in contents]
+    pairs = zip(cells[::2], cells[1::2], strict=True)
+    rows = [el("tr", el("trPr", el("cantSplit")), *pair) for pair in pairs]
     return frame([width, width], rows, page, grid=False)
 
 
 def _photo(number: int, photo: Photo, width: int, page: Page) -> list[Element]:
-    style = page.style("图片")
-    try:
-        if photo.path is None:
-            raise FileNotFoundError
-        size = width - 170, round(width * 0.75)
-        image = picture(photo.path, photo.caption, page, *size, f"photo{number}")
-        top = paragraph(style, image, keep_next=True)
-    except (OSError, UnrecognizedImageError):
-        top = paragraph(style, f"（照片{GAP}）", keep_next=True)
-    return [top, caption("", "照片", photo.caption, page.style("照片说明"))]
+    top: Element | str = f"（照片{GAP}）"
+    if photo.path:
+        with suppress(OSError, UnrecognizedImageError):
+            size = width - 170, round(width * 0.75)
+            top = picture(photo.path, photo.caption, page, *size, f"photo{number}")
+    return [
+        paragraph(page.style("图片"), top, keep_next=True),
+        caption("", "照片", photo.caption, page.style("照片说明")),
+    ]

@@ -64,7 +64,8 @@ class RenderReport:
     """What was written: the path, the sections still 待补充, and what a person should look at.
 
     `units` is the text of every generated paragraph and row by key, `bindings` how many fields
-    show each bound number, `pictures` the keys of the drawings.
+    show each bound number, `pictures` the keys of the drawings, `narrative` the keys of what is the
+    evaluator's own text.
     """
 
     path: Path
@@ -73,6 +74,7 @@ class RenderReport:
     units: Mapping[str, str] = dataclasses.field(default_factory=dict)
     bindings: Mapping[str, int] = dataclasses.field(default_factory=dict)
     pictures: tuple[str, ...] = ()
+    narrative: tuple[str, ...] = ()
 
 
 def render(
@@ -103,6 +105,7 @@ def render(
         problems += insert_narrative(outline, page, narrative)
     _place_blocks(document, page, blocks)
     missing = _mark_gaps(document, page)
+    generated = bind.units(document.element.body)
     _own_rest(document, outline)
     settle(document, page, context.get("bound", {}))
     units = bind.units(document.element.body)
@@ -111,7 +114,10 @@ def render(
     texts = {key: unit.full_text for key, unit in units.items()}
     path = package.save(document, out, about)
     pictures = tuple(bind.pictures(document.element.body))
-    return RenderReport(path, tuple(missing), tuple(problems), texts, bindings(document), pictures)
+    own = tuple(key for key in units if key not in generated)
+    return RenderReport(
+        path, tuple(missing), tuple(problems), texts, bindings(document), pictures, own
+    )
 
 
 def settle(document: WordDocument, page: Page, values: Mapping[str, str]) -> None:

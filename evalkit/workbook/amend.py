@@ -22,6 +22,7 @@ from evalkit.workbook.schema import Sheet
 
 Cells = Mapping[str, str]  # by field id
 
+_LINE = 30  # half characters in a line of a cell
 _LOST = re.compile(r"xl/(?:drawings/drawing|threadedComments/|ctrlProps/|embeddings/)")
 
 
@@ -54,10 +55,13 @@ def amend(
     used = (cell.row for cell in chain.from_iterable(page.iter_rows()) if cell.value is not None)
     bottom = max(*used, *(area.max_row for area in page.merged_cells.ranges))
     numbers = [max(coordinate_from_string(place)[1] for place in row.values()) for row in places]
-    for letter in columns.values():
-        for at in range(bottom + 1, bottom + 1 + len(new)):
+    for at, cells in enumerate(new, bottom + 1):
+        widths = ((len(text.encode("gbk", "replace")), text) for text in cells.values())
+        lines = (width // _LINE + text.count("\n") + 1 for width, text in widths)
+        page.row_dimensions[at].height = min(17 * max(lines) + 3, 400)
+        for letter in columns.values():
             page[f"{letter}{at}"]._style = copy.copy(page[f"{letter}{numbers[-1]}"]._style)
-    numbers += range(bottom + 1, bottom + 1 + len(new))
+        numbers.append(at)
     written = [*(f | dict(c) for f, c in zip(formulas, changes, strict=True)), *new]
     for count, (at, cells) in enumerate(zip(numbers, written, strict=True), 1):
         for spec in (spec for spec in sheet.columns if spec.id in cells):

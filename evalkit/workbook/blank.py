@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import pairwise, zip_longest
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,7 +23,7 @@ from evalkit.core.problem import refusal
 from evalkit.core.store import write_atomic
 from evalkit.workbook.reader import EXAMPLE_MARK, FORM_HEAD, INDEX
 from evalkit.workbook.schema import GUIDE_SHEET, LISTS_SHEET, META_SHEET, Field, Schema, Sheet
-from evalkit.workbook.texts import HOW, NEEDS, STYLES, TYPES
+from evalkit.workbook.texts import DROPDOWNS, GUIDE, NEEDS, STYLES, TYPES
 
 Entry = Decimal | date | str | int | float | None
 Entries = Mapping[str, Entry]
@@ -31,6 +31,7 @@ Content = Mapping[str, Entries | Sequence[Entries]]
 Columns = Sequence[tuple[Field, str, str]]  # field, header, key of its content
 Spot = tuple[int, int]  # row, column
 Style = Mapping[str, Any]
+Widths = Sequence[float]  # of columns, in Excel's units
 Line = tuple[str | int | None, Entries]  # what stands under 序号, content
 
 BLANK_ROWS = 20  # boxed rows of an empty table; what is boxed is printed
@@ -70,19 +71,15 @@ def write_blank(path: Path, schema: Schema, content: Content | None = None) -> P
 
 
 def _check(schema: Schema, content: Content) -> None:
-    known = {sheet.id: sheet for sheet in schema.sheets}
-    strange: list[str] = []
-    for sheet_id, entries in content.items():
-        sheet = known.get(sheet_id)
-        if sheet is None or (sheet.kind == "form") != isinstance(entries, Mapping):
-            strange.append(sheet_id)
-        elif not sheet.open:
-            fields = {spec.id for spec in sheet.columns}
-            rows = [entries] if isinstance(entries, Mapping) else entries
-            strange += [f"{sheet_id}.{key}" for row in rows for key in row if key not in fields]
+    known = {sheet.id for sheet in schema.sheets}
+    strange = [sheet_id for sheet_id in content if sheet_id not in known]
+    for sheet in schema.sheets:
+        entries = content.get(sheet.id, ())
+        rows = [entries] if isinstance(entries, Mapping) else entries
+        keys = () if sheet.open else dict.fromkeys(chain.from_iterable(rows))
+        strange += [f"{sheet.id}.{key}" for key in keys if key not in sheet.blank]
     if strange:
-        names = "、".join(dict.fromkeys(strange))
-        raise refusal("content", title=schema.title, names=names)
+        raise refusal("content", title=schema.title, names="、".join(strange))
 
 
 @dataclass
@@ -120,16 +117,13 @@ class _Writer:
 
     def guide(self, page: Worksheet) -> None:
         schema = self.schema
-        lines = [["title", f"{schema.title}填写说明"], ["heading", "一、怎么填"]]
-        lines += [["line", f"{number}. {line}"] for number, line in enumerate(HOW, 1)]
-        lines += [["heading", "二、颜色和记号"]]
+        lines = [["title", f"{schema.title}填写说明"], *GUIDE["needs"]]
         lines += [[level, f"列名{need.mark}", need.meaning] for level, need in NEEDS.items()]
-        lines += [["heading", "三、各表"], *(["row", s.name, s.help] for s in schema.sheets)]
-        if schema.guide:
-            lines += [["heading", "四、计分规则"], ["head", "规则", "含义", "要填的列或表"]]
-            lines += [["row", r.rule, r.meaning, "、".join(r.needs)] for r in schema.guide]
+        lines += [*GUIDE["sheets"], *(["row", s.name, s.help] for s in schema.sheets)]
+        rules = [["row", r.rule, r.meaning, "、".join(r.needs)] for r in schema.guide]
+        lines += [*GUIDE["rules"], *rules] if rules else []
         widths = (24, 66, 44)
-        _widen(page, widths)
+        _set_up(page, widths, 1)
         names = {sheet.name for sheet in schema.sheets}
         for row, (look, *texts) in enumerate(lines):
             need = NEEDS.get(look)
@@ -143,11 +137,11 @@ class _Writer:
             heights = map(_height, texts, (*widths[:last], sum(widths[last:])))
             page.set_row(row, 30 if look in ("title", "heading") else max(heights))
         page.hide_gridlines(2)
-        _print_setup(page, 1, 1)
         page.print_area(0, 0, len(lines) - 1, 2)
 
-    def title(self, page: Worksheet, sheet: Sheet, widths: Sequence[float]) -> None:
+    def title(self, page: Worksheet, sheet: Sheet, widths: Widths) -> None:
         """The first line: what the sheet is for, across what a screen shows."""
+        _set_up(page, widths, 0)
         fits = sum(sum(widths[: at + 1]) <= 110 for at in range(len(widths)))
         text, style = f"{sheet.name}：{sheet.help}", self.format("purpose")
         page.merge_range(0, 0, 0, max(fits - 1, 1), text, style)
@@ -155,7 +149,6 @@ class _Writer:
 
     def form(self, page: Worksheet, sheet: Sheet, given: Entries | None) -> None:
         widths = (24, 56, 60)
-        _widen(page, widths)
         self.title(page, sheet, widths)
         page.write_row(1, 0, FORM_HEAD, self.format("head"))
         for row, spec in enumerate(sheet.fields, 2):
@@ -168,14 +161,14 @@ class _Writer:
             page.set_row(row, max(tall, _height(hints, 66), _height(str(entry or ""), 54)))
             self.validate(page, row, row, 1, spec)
         page.freeze_panes(2, 1)
-        _print_setup(page, 1, 0)
         page.repeat_rows(0, 1)
 
     def table(self, page: Worksheet, sheet: Sheet, given: Sequence[Entries] | None) -> None:
         columns = _columns(sheet, given or [])
         widths = [6.0] + [_width(spec, label) for spec, label, _ in columns]
-        _widen(page, widths, None, *(self.format(**TYPES[spec.type].style) for spec, *_ in columns))
         self.title(page, sheet, widths)
+        for column, (spec, *_) in enumerate(columns, 1):
+            page.set_column(column, column, widths[column], self.format(**TYPES[spec.type].style))
         top = 1 + self.groups(page, sheet)
         self.heads(page, top, sheet, columns)
         lines: list[Line] = [*enumerate(given or [], 1)]
@@ -195,7 +188,6 @@ class _Writer:
                 self.codes[sheet.id] = f"='{sheet.name}'!{letter}${first + 1}:{letter}${last + 1}"
         fixed = 1 + max((n for n, spec in enumerate(sheet.columns, 1) if spec.fill_down), default=0)
         page.freeze_panes(top + 1, max(fixed + 1, 2))
-        _print_setup(page, math.ceil(sum(widths) / PAGE_WIDTH), 0)
         page.repeat_rows(top)
         if sum(widths) > PAGE_WIDTH:
             page.repeat_columns(0, fixed)
@@ -249,11 +241,9 @@ class _Writer:
             raise refusal("content.long", label=spec.label, size=len(entry))
 
     def validate(self, page: Worksheet, top: int, bottom: int, column: int, spec: Field) -> None:
-        rule = {"validate": "list", "source": self.source(spec)}
-        rule |= {"error_title": "不在可选项中", "error_message": "请从下拉框选择。"}
+        rule = {"validate": "list", "source": self.source(spec), **DROPDOWNS["choices"]}
         if spec.refers in self.codes:
-            rule |= {"source": self.codes[spec.refers], "error_type": "warning"}
-            rule |= {"error_message": "没有这个编号，仍要填写吗？"}
+            rule |= {"source": self.codes[spec.refers], **DROPDOWNS["codes"]}
         if rule["source"]:
             page.data_validation(top, column, bottom, column, rule)
 
@@ -286,12 +276,11 @@ def _hints(spec: Field, first: str = "") -> list[str]:
 def _typed(entry: Entry, spec: Field) -> Entry:
     """What Excel makes of an entry that a person types in a column of this type."""
     if isinstance(entry, Decimal):
-        return plain(entry) if len(entry.as_tuple().digits) > _DIGITS else float(entry)
+        entry = plain(entry)
     if not isinstance(entry, str) or TYPES[spec.type].style["num_format"] == "@":
         return entry
-    digits = entry.replace("-", "").replace(".", "")
     if spec.type not in ("date", "longtext") and _NUMBER.fullmatch(entry):
-        return float(entry) if len(digits) <= _DIGITS else entry
+        return float(entry) if sum(map(str.isdigit, entry)) <= _DIGITS else entry
     if spec.type in ("date", "value") and _DATE.fullmatch(entry):
         with suppress(ValueError):  # a day that does not exist stays text
             return date.fromisoformat(entry)
@@ -316,16 +305,13 @@ def _height(text: str, width: float) -> float:
     return min(17.0 * lines + 3, 400)
 
 
-def _widen(page: Worksheet, widths: Sequence[float], *formats: Format | None) -> None:
-    for column, (width, style) in enumerate(zip_longest(widths, formats)):
-        page.set_column(column, column, width, style)
-
-
-def _print_setup(page: Worksheet, wide: int, tall: int) -> None:
-    """A4, on so many pages; a page for all is upright."""
-    if not tall:
+def _set_up(page: Worksheet, widths: Widths, pages: int) -> None:
+    """Columns and print on A4: upright on so many pages, else as wide as stays readable."""
+    for column, width in enumerate(widths):
+        page.set_column(column, column, width)
+    if not pages:
         page.set_landscape()
     page.set_paper(9)
-    page.fit_to_pages(wide, tall)
+    page.fit_to_pages(math.ceil(sum(widths) / PAGE_WIDTH), pages)
     page.set_margins(left=0.4, right=0.4, top=0.6, bottom=0.6)
     page.set_footer("&C第 &P 页，共 &N 页")

@@ -36,6 +36,7 @@ def _any_of(words: Iterable[str]) -> str:
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
+_SCALED = re.compile(rf"({_any_of(_SCALES)})(.+)")
 _QUANTITY = re.compile(
     rf"(?P<bound>{_any_of(BOUNDS.keys() - WORDS['behind'])})?\s*"
     r"(?:人民币|¥|达到)?\s*(?P<part>百分之)?"
@@ -108,10 +109,8 @@ def split_scale(unit: str) -> tuple[int, str]:
     >>> split_scale("万公里"), split_scale("亿元"), split_scale("人次")
     ((4, '公里'), (8, '元'), (0, '人次'))
     """
-    for prefix in sorted(_SCALES, key=len, reverse=True):
-        if unit.startswith(prefix) and len(unit) > len(prefix):
-            return _SCALES[prefix], unit[len(prefix) :]
-    return 0, unit
+    found = _SCALED.fullmatch(unit)
+    return (_SCALES[found[1]], found[2]) if found else (0, unit)
 
 
 def convert(value: Decimal, unit: str, into: str) -> Decimal | None:
@@ -181,11 +180,14 @@ def read_cell(
     """
     if isinstance(content, bool):
         content = "是" if content else "否"
+    typed: Reading | object = content
     if isinstance(content, int | float):
-        return _from_number(content, kind, unit, choices, number_format)
-    if isinstance(content, date):
-        return _from_date(content, kind, unit, choices, number_format)
-    text, dirty = clean("" if content is None else str(content))
+        typed = _from_number(content, kind, unit, number_format)
+    elif isinstance(content, date):
+        typed = _from_date(content, kind, number_format)
+    if isinstance(typed, tuple):
+        return typed
+    text, dirty = clean("" if typed is None else str(typed))
     problems = [sentence("text.control")] if dirty else []
     if len(text) > LONG_TEXT:
         problems.append(sentence("text.long", size=len(text)))
@@ -252,9 +254,8 @@ def _measure(number: Datum, kind: FieldType, unit: str) -> Reading:
     return number.model_copy(update={"value": value, "unit": unit}), problems
 
 
-def _from_number(
-    content: float, kind: FieldType, unit: str, choices: Sequence[str], number_format: str
-) -> Reading:
+def _from_number(content: float, kind: FieldType, unit: str, shown: str) -> Reading | str:
+    """A number's reading, or the text to read instead where the kind asks for another type."""
     if not math.isfinite(content):
         return _wrong("type.number", str(content))
     value = excel_number(content)
@@ -263,10 +264,10 @@ def _from_number(
         if abs(value) >= Decimal(10) ** 15:
             lost = sentence("code.scientific", text=quote(f"{value:.2E}"))
             return Datum(value=raw, raw=raw), [lost]
-        if re.fullmatch("0+", number_format):
-            raw = raw.zfill(len(number_format))
+        if re.fullmatch("0+", shown):
+            raw = raw.zfill(len(shown))
         return Datum(value=raw, raw=raw), [sentence("code.zeros", text=quote(raw))]
-    own = _format_unit(number_format)
+    own = _format_unit(shown)
     if own == "%":
         value = Decimal(plain(value.scaleb(2)))
     raw = plain(value) + own
@@ -274,7 +275,7 @@ def _from_number(
         return _measure(Datum(value=value, raw=raw, unit=own), kind, unit)
     if kind == "date" and "." in raw:  # 2025.1 may have been 2025.10
         return _wrong("type.date", raw)
-    return _from_text(raw, kind, unit, choices)
+    return raw
 
 
 def _format_unit(number_format: str) -> str:
@@ -284,9 +285,8 @@ def _format_unit(number_format: str) -> str:
     return normal_unit(found[1]) if found else ""
 
 
-def _from_date(
-    content: date, kind: FieldType, unit: str, choices: Sequence[str], number_format: str
-) -> Reading:
+def _from_date(content: date, kind: FieldType, shown: str) -> Reading | str:
+    """A date's reading, or the text to read instead where the kind asks for another type."""
     day = content.date() if isinstance(content, datetime) else content
     raw = day.isoformat()
     if kind in ("text", "longtext"):
@@ -294,8 +294,8 @@ def _from_date(
     if kind == "code":
         return Datum(raw=raw), [sentence("code.date", text=raw)]
     if kind not in ("date", "value"):
-        return _from_text(raw, kind, unit, choices)
-    shown = re.sub(r"\[[^\]]*\]", "", number_format).lower()
+        return raw
+    shown = re.sub(r"\[[^\]]*\]", "", shown).lower()
     if "y" in shown and "d" not in shown:
         return Datum(value=_month_end(day), raw=raw[:7], precision="month"), []
     return Datum(value=day, raw=raw), []

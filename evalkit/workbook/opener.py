@@ -9,7 +9,6 @@ import zipfile
 import zlib
 from pathlib import Path
 
-import msoffcrypto
 from openpyxl import Workbook, load_workbook
 from openpyxl.worksheet.cell_range import CellRange
 
@@ -22,6 +21,7 @@ RATIO_FROM = 20 * 2**20
 MAX_SPAN = 3_000_000  # cells under merges and links, each of which openpyxl creates
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # .xls, .et and encrypted .xlsx
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")  # the stream that holds the package then
 _SPAN = re.compile(rb"(?:mergeCell|hyperlink)\b[^>]*?\bref\s*=\s*[\"']([A-Z]+\d+:[A-Z]+\d+)[\"']")
 _FORMULA = re.compile(rb"<(?:\w+:)?f[\s>/]")
 
@@ -40,11 +40,11 @@ def open_twice(path: Path) -> tuple[Workbook, Workbook]:
     except OSError as error:
         raise refusal("file.unreadable", file=path.name, why=error.strerror) from None
     if data.startswith(_OLE):
-        raise refusal("file.encrypted" if _encrypted(data) else "file.old", file=path.name)
+        raise refusal("file.encrypted" if _ENCRYPTED in data else "file.old", file=path.name)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             formulas = _look(path, archive, len(data))
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError):
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, OSError, ValueError, KeyError):
         raise refusal("file.kind", file=path.name) from None
     try:
         with warnings.catch_warnings():
@@ -62,11 +62,9 @@ def _look(path: Path, archive: zipfile.ZipFile, packed: int) -> bool:
     bomb = unpacked > RATIO_FROM and unpacked > MAX_RATIO * packed
     if bomb or unpacked > MAX_BYTES or len(entries) > MAX_ENTRIES:
         raise refusal("file.size", file=path.name, mb=unpacked // 2**20, parts=len(entries))
-    names = {entry.filename for entry in entries}
-    if "xl/workbook.xml" not in names:
-        raise refusal("file.kind", file=path.name)
+    archive.getinfo("xl/workbook.xml")  # a KeyError if it is another kind of package
     span, formulas = 0, False
-    for name in sorted(names):
+    for name in sorted(archive.namelist()):
         part = archive.read(name) if name.endswith((".xml", ".rels")) else b""
         if b"<!DOCTYPE" in part:  # no program writes one; entities could unfold without end
             raise refusal("file.doctype", file=path.name)
@@ -78,10 +76,3 @@ def _look(path: Path, archive: zipfile.ZipFile, packed: int) -> bool:
     if span > MAX_SPAN:
         raise refusal("file.span", file=path.name)
     return formulas
-
-
-def _encrypted(data: bytes) -> bool:
-    try:
-        return bool(msoffcrypto.OfficeFile(io.BytesIO(data)).is_encrypted())
-    except Exception:  # an OLE file that is no Office document
-        return False

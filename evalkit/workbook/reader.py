@@ -145,10 +145,8 @@ def _version(path: Path, schema: Schema, book: Workbook) -> tuple[int, list[Prob
     if missed:
         problems.append(sentence("sheet.missing", names="、".join(missed)))
     known = keys.keys() | {GUIDE_SHEET, META_SHEET, LISTS_SHEET}
-    for title in book.sheetnames:
-        if label_key(title) not in known:
-            hint = nearest(title, missed)
-            problems.append(sentence("sheet.unknown", name=quote(title), hint=hint))
+    strange = [title for title in book.sheetnames if label_key(title) not in known]
+    problems += [sentence("sheet.unknown", name=quote(t), hint=nearest(t, missed)) for t in strange]
     return version, problems
 
 
@@ -238,19 +236,18 @@ def _locate(
 
 def _read_form(page: _Page, sheet: Sheet, version: int) -> dict[str, Datum]:
     keys = {label_key(spec.label) for spec in sheet.fields}
-    known = [at for at, cell in page.cells.items() if label_key(cell.text) in keys]
-    ((at, _),) = Counter(column for _, column in known).most_common(1) or [(1, 0)]
+    known = Counter(at for (_, at), cell in page.cells.items() if label_key(cell.text) in keys)
+    ((at, _),) = known.most_common(1) or [(1, 0)]
     labels = {spot: cell.text for spot, cell in page.cells.items() if spot[1] == at and cell.text}
     places, absent = _locate(page, sheet, labels, version)
-    for number, place in enumerate(places):
-        beside, unit = page.area(place.row, at)[2] + 1, place.spec.unit or place.unit
-        places[number] = place._replace(column=beside, unit=unit)
-    result = _read_places(page, places, above={})
+    beside = {row: page.area(row, at)[2] + 1 for row, _ in labels}
+    spots = (p._replace(column=beside[p.row], unit=p.spec.unit or p.unit) for p in places)
+    result = _read_places(page, [*spots], above={})
     for (row, _), label in labels.items():
         other = label_key(label) in keys or label in FORM_HEAD or _FOOTNOTE.match(label)
-        if not other and page.cell(row, page.area(row, at)[2] + 1).text:
-            facts = {"name": quote(label), "hint": nearest(label, absent)}
-            page.say("column.unknown", _address(row, at), kind="项目", **facts)
+        if not other and page.cell(row, beside[row]).text:
+            name, hint = quote(label), nearest(label, absent)
+            page.say("column.unknown", _address(row, at), kind="项目", name=name, hint=hint)
     return result
 
 

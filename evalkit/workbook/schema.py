@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field as Setting
-from pydantic import ValidationError
 
 from evalkit.core.model import Datum, Frozen, Row
 from evalkit.core.paths import asset
-from evalkit.core.problem import EvalkitError, refusal, sentence
-from evalkit.core.yaml_file import load_yaml
+from evalkit.core.problem import refusal, refuse, sentence
+from evalkit.core.yaml_file import read_yaml
 from evalkit.workbook.cells import FieldType
 from evalkit.workbook.names import label_key
 
@@ -125,14 +124,8 @@ def load_schema(name: str) -> Schema:
 
 @lru_cache(maxsize=16)
 def _load(path: Path, _mtime: int) -> Schema:
-    content = load_yaml(path, texts=True)
-    try:
-        schema = Schema.model_validate(content)
-        faults = list(_faults(schema))
-    except ValidationError as error:
-        faults = [f"{'.'.join(map(str, f['loc']))} 不合要求：{f['msg']}" for f in error.errors()]
-    if faults:
-        raise EvalkitError([sentence("schema", file=path.name, fault=fault) for fault in faults])
+    schema = read_yaml(path, Schema, texts=True)
+    refuse(sentence("schema", file=path.name, fault=fault) for fault in _faults(schema))
     return schema
 
 

@@ -30,7 +30,8 @@ class Need(NamedTuple):
 
 TYPES = {name: Look(*row) for name, row in _TEXTS["types"].items()}
 NEEDS = {name: Need(*row) for name, row in _TEXTS["needs"].items()}
-HOW: tuple[str, ...] = tuple(_TEXTS["how"])
+GUIDE: dict[str, list[list[str]]] = _TEXTS["guide"]
+DROPDOWNS: dict[str, dict[str, str]] = _TEXTS["dropdowns"]
 WORDS = {name: frozenset(words.split()) for name, words in _TEXTS["words"].items()}
 BOUNDS: dict[str, Bound] = {
     word: bound for bound, words in _TEXTS["bounds"].items() for word in words.split()

@@ -124,10 +124,10 @@ def test_a_refusal_in_the_notebook_keeps_every_sentence(bad):
 
 def test_a_hanging_cell_is_ended_and_cells_that_never_ran_are_not_called_completed(tmp_path):
     begun = time.monotonic()
-    run = execute("hanging", tmp_path, cell_timeout=1)
+    run = execute("hanging", tmp_path, timeout=5)
     assert time.monotonic() - begun < 20
     assert run.failure.kind == "timeout"
-    assert "超过 1 秒" in run.failure.lines[0]
+    assert "超过 5 秒" in run.failure.lines[0]
     assert run.failure.place == "“等待”代码格 [3]"
     assert statuses(run) == ["completed", "completed", "failed", "pending"]
     assert kernels() == []
@@ -165,7 +165,8 @@ def test_a_run_can_be_stopped_from_another_thread(tmp_path):
 
 
 def test_a_kernel_that_does_not_start_is_told_with_its_last_words(tmp_path, monkeypatch):
-    spec = {"argv": ["", "-c", "raise SystemExit('没有内核')"], "display_name": "", "language": ""}
+    command = [sys.executable, "-c", "raise SystemExit('没有内核')"]
+    spec = {"argv": command, "display_name": "", "language": ""}
     monkeypatch.setattr(engine, "get_kernel_dict", lambda: spec)
     run = execute("ok", tmp_path)
     assert run.failure.kind == "kernel"

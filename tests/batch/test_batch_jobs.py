@@ -103,6 +103,15 @@ def test_a_code_that_excel_has_spoilt_is_refused(place, value, number_format):
     assert "文本格式" in sentence
 
 
+def test_a_code_that_shows_an_error_is_refused_and_a_zero_is_a_code(place):
+    book = openpyxl.Workbook()
+    for line in (HEADERS, row("#N/A", "甲"), row(0, "乙"), row(7, "丙")):
+        book.active.append(line)
+    book.save(place / "清单.xlsx")
+    (sentence,) = refusal(place / "清单.xlsx")
+    assert "第 2 行：项目编码显示 #N/A" in sentence
+
+
 def test_a_code_in_scientific_notation_is_refused_in_csv_too(write_list):
     (sentence,) = refusal(write_list(row("6.21E+20", "甲")))
     assert "科学计数" in sentence

@@ -332,7 +332,7 @@ def test_a_project_that_takes_too_long_is_stopped(write_list, place):
     (outcome,) = batch.outcomes
     assert outcome.failure.kind == "timeout"
     assert outcome.failure.lines == ("项目用时超过 3 秒，已停止",)
-    assert outcome.place == "“等待”代码格 [3]"
+    assert outcome.failure.place == "“等待”代码格 [3]"
     assert outcome.seconds < 15
     cells = nbformat.read(outcome.folder / "hanging.ipynb", 4).cells
     found = [c.metadata.papermill.status for c in cells if c.cell_type == "code"]

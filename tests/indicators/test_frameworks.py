@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evalkit import policy
-from evalkit.core.paths import packaged
+from evalkit.core.paths import assets, packaged
 from evalkit.core.problem import EvalkitError
 from evalkit.indicators import frameworks
 from evalkit.workbook.schema import load_schema
@@ -16,13 +16,21 @@ YEAR_END = date(2024, 12, 31)
 IDS = ["mof_2013_53_department", "mof_2020_10", "mof_2021_101"]
 
 
-def test_the_frameworks_are_listed_with_their_titles():
-    assert [name for name, _ in frameworks.titles()] == IDS
+def points_by_level(framework: frameworks.Framework) -> dict[str, Decimal]:
+    sums: dict[str, Decimal] = {}
+    for indicator in framework.indicators:
+        if indicator.points is not None:
+            sums[indicator.level1] = sums.get(indicator.level1, Decimal(0)) + indicator.points
+    return sums
+
+
+def test_the_shipped_frameworks_are_these():
+    assert list(assets("params", "frameworks")) == IDS
 
 
 def test_annex_2_of_10_has_17_indicators_whose_points_make_100_with_60_for_outcomes():
     framework = frameworks.load("mof_2020_10")
-    points = framework.level1_points()
+    points = points_by_level(framework)
     assert list(points.values()) == [20, 20, 30, 30]
     national = policy.load(as_of=YEAR_END)
     assert sum(points.values()) == national.value("full_total")
@@ -52,7 +60,7 @@ def test_101_has_cost_as_its_own_level_and_no_sustainability():
     tree = {(i.level1, i.level2) for i in framework.indicators}
     assert ("成本指标", "生态环境成本指标") in tree
     assert not any("可持续" in level2 for _, level2 in tree)
-    assert sum(framework.level1_points().values()) == 100
+    assert sum(points_by_level(framework).values()) == 100
 
 
 def test_the_weight_variants_of_101_are_those_of_the_policy():
@@ -67,13 +75,13 @@ def test_the_weight_variants_of_101_are_those_of_the_policy():
 
 def test_the_default_points_of_101_follow_its_first_variant():
     framework = frameworks.load("mof_2021_101")
-    points = {k.removesuffix("指标"): v for k, v in framework.level1_points().items()}
+    points = {k.removesuffix("指标"): v for k, v in points_by_level(framework).items()}
     assert points == framework.variants[0].weights
 
 
 def test_the_department_tree_has_no_points_and_says_that_a_page_is_lost():
     framework = frameworks.load("mof_2013_53_department")
-    assert framework.level1_points() == {}
+    assert points_by_level(framework) == {}
     assert "缺一页" in framework.note
     assert [i.level3 for i in framework.indicators if i.level2 == "预算管理"] == ["管理制度健全性"]
     quality = next(i for i in framework.indicators if i.level3 == "质量达标率")

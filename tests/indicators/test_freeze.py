@@ -196,6 +196,11 @@ def test_added_and_removed_indicators_are_listed(frozen: Path):
     ]
 
 
+def test_an_indicator_that_lost_its_code_is_new(frozen: Path):
+    rows = changes(source(FIRST | {"code": ""}, SECOND, elements=ELEMENTS), frozen)
+    assert [(r["indicator"], r["now"]) for r in rows] == [("", "新增指标"), ("C101", "删除")]
+
+
 def test_the_order_of_the_indicators_does_not_matter(frozen: Path):
     assert changes(source(SECOND, FIRST, elements=ELEMENTS), frozen) == []
 

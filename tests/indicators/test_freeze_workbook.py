@@ -6,6 +6,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+from evalkit.core.paths import assets
 from evalkit.core.problem import EvalkitError, errors
 from evalkit.indicators import frameworks
 from evalkit.indicators.freeze import changes, freeze, frozen_file
@@ -36,7 +37,7 @@ def edit(workbook: Path, sheet: str, label: str, key: str, value: object) -> Non
     book.save(workbook)
 
 
-@pytest.mark.parametrize("name", [name for name, _ in frameworks.titles()])
+@pytest.mark.parametrize("name", list(assets("params", "frameworks")))
 def test_a_framework_prefills_the_workbook_and_reads_back_unchanged(tmp_path: Path, name: str):
     indicators, elements = frameworks.rows(frameworks.load(name))
     path = write_blank(
@@ -49,7 +50,7 @@ def test_a_framework_prefills_the_workbook_and_reads_back_unchanged(tmp_path: Pa
             assert {k: back[k].text for k in row} == row
 
 
-@pytest.mark.parametrize("name", [name for name, _ in frameworks.titles()])
+@pytest.mark.parametrize("name", list(assets("params", "frameworks")))
 def test_no_default_standard_contradicts_its_parameters(tmp_path: Path, name: str):
     indicators, elements = frameworks.rows(frameworks.load(name))
     content = {"indicators": indicators, "elements": elements}

@@ -9,11 +9,14 @@ from itertools import pairwise
 import pytest
 
 from evalkit import policy
+from evalkit.core.model import PolicyUse
 from evalkit.core.numbers import round_to
+from evalkit.core.paths import assets
 from evalkit.core.problem import EvalkitError
-from evalkit.policy.load import Policy
+from evalkit.policy.load import NATIONAL, Policy
 
 YEAR_END = date(2024, 12, 31)
+PROFILES = {"national": "国家", "henan": "河南", "ningxian": "宁县", "zhengzhou": "郑州"}
 NO_RULE = re.compile("国家层面无")
 
 
@@ -147,20 +150,15 @@ def test_no_number_is_a_float():
             return any(map(floats, value.values()))
         return any(map(floats, value)) if isinstance(value, list) else isinstance(value, float)
 
-    for name, _ in policy.profiles():
+    for name in PROFILES:
         loaded = policy.load(name, as_of=YEAR_END)
         for file in filter(None, (loaded.national, loaded.own)):
             assert not [k for k, p in file.values.items() for v in p.values if floats(v.value)]
 
 
 def test_the_profiles_are_found_by_id_and_by_chinese_title():
-    assert policy.profiles() == [
-        ("national", "国家"),
-        ("henan", "河南"),
-        ("ningxian", "宁县"),
-        ("zhengzhou", "郑州"),
-    ]
-    for profile, title in policy.profiles():
+    assert [NATIONAL, *assets("params", "policy", "profiles")] == list(PROFILES)
+    for profile, title in PROFILES.items():
         by_id, by_title = (policy.load(name, as_of=YEAR_END) for name in (profile, title))
         assert (
             (by_id.profile, by_id.title)
@@ -183,15 +181,19 @@ def test_a_value_that_a_profile_leaves_alone_is_the_national_one():
     assert (use.value, use.profile, use.overrode) == (60, "national", "")
 
 
-def test_overrides_lists_what_the_profile_sets_on_that_day():
-    in_2025 = {u.key: u for u in policy.load("宁县", as_of=date(2025, 12, 31)).overrides()}
-    in_2026 = {u.key: u for u in policy.load("宁县", as_of=date(2026, 12, 31)).overrides()}
+def test_what_a_profile_sets_depends_on_the_day():
+    def own(year: int) -> dict[str, PolicyUse]:
+        loaded = policy.load("宁县", as_of=date(year, 12, 31))
+        rules = loaded.own.values.items()
+        return {key: loaded.use(key) for key, rule in rules if rule.at(loaded.as_of)}
+
+    in_2025, in_2026 = own(2025), own(2026)
     assert in_2025["budget_link"].overrode.startswith("国家：优 根据情况予以支持")
     assert in_2025["monitor_months"].value == [7, 10]
     assert in_2025["target_sync"].overrode == ""
     assert "monitor_months" not in in_2026
     assert in_2026["monitor_periods"].value == [6, 10]
-    assert policy.load(as_of=YEAR_END).overrides() == []
+    assert policy.load(as_of=YEAR_END).own.values == {}
 
 
 def test_before_a_profile_takes_effect_the_national_value_applies():
@@ -211,7 +213,8 @@ def test_no_value_of_ningxian_lacks_its_place_in_the_annual_report():
 def test_ningxian_states_no_rate_and_no_deadline_that_its_report_does_not_state():
     ningxian = policy.load("宁县", as_of=date(2025, 12, 31))
     assert all(set(row) == {"grade", "action"} for row in ningxian.value("budget_link"))
-    assert ningxian.get("rectification_days") is None
+    with pytest.raises(EvalkitError, match="没有“rectification_days”"):
+        ningxian.use("rectification_days")
     assert len(ningxian.value("indicator_classes")) == 17
     assert len(ningxian.value("target_sync")) == 6
     assert len(ningxian.value("budget_link_mechanism")) == 3

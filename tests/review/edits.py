@@ -1847,6 +1847,242 @@ def own_style(hand: Hand) -> None:
     )
 
 
+def set_text(hand: Hand) -> None:
+    """python-docx's `paragraph.text = …`: runs, fields and bookmarks go."""
+    from docx.text.paragraph import Paragraph
+
+    place, mark = hand.paragraph(least=4), hand.mark()
+    if place is not None:
+        paths = [path_of(code) for code, _, _ in field_parts(place) if path_of(code)]
+        Paragraph(place, hand.document._body).text = f"整段改写{mark}。"
+        hand.text(f"整段改写{mark}。")
+        for path in paths:
+            hand.listing(path)
+
+
+def set_cell(hand: Hand) -> None:
+    tables = hand.document.tables
+    if tables:
+        table, mark = hand.dice.choice(tables), hand.mark()
+        cells = table._cells
+        hand.dice.choice(cells).text = mark
+        hand.text(mark)
+
+
+def grow_table(hand: Hand) -> None:
+    """python-docx's `add_row` and `add_column`."""
+    tables = [t for t in hand.document.tables if len(t.columns) > 1]
+    if tables:
+        table = hand.dice.choice(tables)
+        for cell in (table.add_row().cells[0], table.add_column(Mm(20)).cells[-1]):
+            mark = hand.mark()
+            cell.text = mark
+            hand.text(mark)
+
+
+def delete_section(hand: Hand) -> None:
+    nodes = _section(hand)
+    if nodes:
+        title, count = (
+            words(nodes[0]),
+            sum(words(p) == words(nodes[0]) for p in hand.body.iter(qn("w:p"))),
+        )
+        for node in nodes:
+            node.getparent().remove(node)
+        if count == 1:
+            hand.expect(f"删去的“{title[:12]}”没有回来", lambda seen: title not in seen.paragraphs)
+
+
+def _section(hand: Hand) -> list[Element]:
+    levels = {s.style_id: s.name[-1] for s in hand.document.styles
+              if (s.name or "").startswith("Heading")}  # fmt: skip
+    heads = [
+        p for p in hand.body.iterchildren(qn("w:p")) if p.style in levels and p not in hand.toc()
+    ]
+    if len(heads) < 3:
+        return []
+    nodes = [hand.dice.choice(heads)]
+    for node in nodes[0].itersiblings():
+        if node.find(f".//{qn('w:sectPr')}") is not None or tag(node) == "sectPr":
+            break
+        if (
+            tag(node) == "p"
+            and node.style in levels
+            and levels[node.style] <= levels[nodes[0].style]
+        ):
+            break
+        nodes.append(node)
+    return nodes
+
+
+def section_in_a_cell(hand: Hand) -> None:
+    """A whole section put into a frame table."""
+    nodes, mark = _section(hand), hand.mark()
+    if nodes and not any(p in hand.toc() for n in nodes for p in n.iter(qn("w:p"))):
+        table = hand.document.add_table(1, 1)
+        nodes[0].addprevious(table._tbl)
+        cell = table._cells[0]
+        cell.text = mark
+        cell._tc.extend(nodes)
+        cell._tc.append(new_paragraph(""))
+        hand.text(mark)
+
+
+def replace_numbers(hand: Hand) -> None:
+    """全部替换 does not stop at fields."""
+    found = hand.bound()
+    if found:
+        path, _, result = hand.dice.choice(found)
+        old = "".join(t.text or "" for r in result for t in r.iter(qn("w:t")))
+        new = f"{hand.dice.randrange(1000, 9999)}.66"
+        toc = hand.toc()
+        for node in hand.body.iter(qn("w:t")):
+            if node.text == old and next(node.iterancestors(qn("w:p"))) not in toc:
+                node.text = new
+        hand.listing(new)
+        hand.listing(path)
+
+
+def look_of_everything(hand: Hand) -> None:
+    """Ctrl+A, then another font and size."""
+    colour = f"{hand.dice.randrange(0x100000, 0xFFFFFF):06X}"
+    for run in hand.body.iter(qn("w:r")):
+        if run.find(qn("w:t")) is not None:
+            size = run.get_or_add_rPr()
+            for old in size.findall(qn("w:sz")):
+                size.remove(old)
+            size._insert_sz(xml(f'<w:sz w:val="{21 + hand.used}"/>'))
+            for old in size.findall(qn("w:shd")):
+                size.remove(old)
+            size._insert_shd(xml(f'<w:shd w:val="clear" w:color="auto" w:fill="{colour}"/>')) if hasattr(
+                size, "_insert_shd") else None  # fmt: skip
+    size = str(21 + hand.used)
+    hand.expect(
+        "全文的字号",
+        lambda seen: sum(n.get(qn("w:val")) == size for n in seen.body.iter(qn("w:sz"))) > 300,
+    )
+
+
+def copy_number(hand: Hand) -> None:
+    """A bound number copied into a sentence of one's own."""
+    found, place, mark = hand.bound(), hand.paragraph(), hand.mark()
+    if found and place is not None:
+        path, runs, _ = hand.dice.choice(found)
+        place.addnext(new_paragraph(f"据此{mark}："))
+        place.getnext().extend(copy.deepcopy(runs))
+        hand.text(f"据此{mark}：")
+        _expect_field(hand, path)
+
+
+def move_number(hand: Hand) -> None:
+    found, place = hand.bound(), hand.paragraph()
+    if found and place is not None:
+        path, runs, _ = hand.dice.choice(found)
+        place.extend(runs)
+        _expect_field(hand, path)
+
+
+def table_to_text(hand: Hand) -> None:
+    table, mark = hand.table(), hand.mark()
+    if table is not None:
+        table.addprevious(new_paragraph(mark))
+        for row in table.findall(qn("w:tr")):
+            for p in row.iter(qn("w:p")):
+                table.addprevious(p)
+        table.getparent().remove(table)
+        hand.text(mark)
+        count = len(hand.tables())
+        hand.expect("转成文字的表没有回来", lambda seen: _tables(seen) <= count)
+
+
+def sort_rows(hand: Hand) -> None:
+    table, mark = hand.table(), hand.mark()
+    if table is not None:
+        rows = table.findall(qn("w:tr"))[1:]
+        for row in sorted(rows, key=lambda r: "".join(map(words, r.iter(qn("w:p")))), reverse=True):
+            table.append(row)
+        next(table.iter(qn("w:p"))).append(new_run(mark))
+        hand.text(mark)
+
+
+def row_to_other_table(hand: Hand) -> None:
+    row, table = hand.row(), hand.table()
+    if row is not None and table is not None and row.getparent() is not table:
+        if len(row.getparent().findall(qn("w:tr"))) > 2:
+            mark = hand.mark()
+            table.append(row)
+            next(row.iter(qn("w:p"))).append(new_run(mark))
+            hand.text(mark)
+
+
+def empty_header(hand: Hand) -> None:
+    for section in hand.document.sections:
+        for story in (section.header, section.even_page_header):
+            if not story.is_linked_to_previous and _header_field(hand):
+                for p in story.paragraphs:
+                    p.clear()
+    if _header_field(hand) is None:
+        hand.listing("document.header")
+
+
+def watermark(hand: Hand) -> None:
+    """As Word does it: a shape in every header."""
+    mark = hand.mark()
+    for section in hand.document.sections:
+        if not section.header.is_linked_to_previous:
+            section.header._element.append(parse_xml(
+                f'<w:p {_XMLNS} xmlns:v="urn:schemas-microsoft-com:vml"><w:r><w:pict><v:shape id="w{hand.unique()}" '
+                f'style="width:100pt;height:30pt"><v:textpath string="{mark}"/></v:shape></w:pict></w:r></w:p>'
+            ))  # fmt: skip
+    hand.expect(
+        "水印",
+        lambda seen: any(n.get("string") == mark for root in seen.stories() for n in root.iter()),
+    )
+
+
+def landscape(hand: Hand) -> None:
+    section, number = hand.dice.choice(list(hand.document.sections)), hand.unique()
+    section.left_margin = number * 635
+    hand.expect("页边距", lambda seen: any(
+        n.get(qn("w:left")) == str(number) for n in seen.body.iter(qn("w:pgMar"))))  # fmt: skip
+
+
+def empty_paragraphs(hand: Hand) -> None:
+    place = hand.paragraph(table=False)
+    if place is not None:
+        for _ in range(4):
+            place.addnext(xml("<w:p/>"))
+
+
+def second_contents(hand: Hand) -> None:
+    place, mark = hand.paragraph(table=False), hand.mark()
+    if place is not None:
+        place.addnext(new_paragraph(""))
+        new = place.getnext()
+        for inner in ('<w:fldChar w:fldCharType="begin"/>', "<w:instrText> TOC \\o \"1-2\" \\h </w:instrText>",
+                      '<w:fldChar w:fldCharType="separate"/>', "<w:t>请更新</w:t>",
+                      '<w:fldChar w:fldCharType="end"/>'):  # fmt: skip
+            new.append(xml(f"<w:r>{inner}</w:r>"))
+        new.addnext(new_paragraph(mark))
+        hand.text(mark)
+        count = sum(code.startswith("TOC") for code, _, _ in field_parts(hand.body))
+        hand.expect("另一个目录", lambda seen: sum(
+            code.startswith("TOC") for code, _, _ in field_parts(seen.body)) == count)  # fmt: skip
+
+
+def tracked_cell(hand: Hand) -> None:
+    """Everything in a row struck out and typed anew under tracked changes."""
+    row, mark = hand.row(), hand.mark()
+    runs = [] if row is None else [r for r in row.iter(qn("w:r")) if tag(r.getparent()) == "p" and r.find(qn("w:t")) is not None
+                                   and r.find(qn("w:fldChar")) is None]  # fmt: skip
+    for run in runs[:1]:
+        new = _change(hand, "del")
+        run.addprevious(new)
+        new.append(_deleted(run))
+        new.addnext(_change(hand, "ins", new_run(mark)))
+        hand.text(mark) if not any(run in result for _, _, result in hand.bound()) else None
+
+
 OPERATORS: list[Callable[[Hand], None]] = [
     add_paragraph, add_paragraph_with_own_heading, delete_paragraph, move_paragraph, split_paragraph,
     join_paragraphs, change_words, delete_words, append_words, prepend_words, replace_everywhere,
@@ -1865,7 +2101,11 @@ OPERATORS: list[Callable[[Hand], None]] = [
     delete_bookmark, copy_paragraph, user_bookmark, reference_to_caption, link, link_words, footnote,
     footnote_with_number, endnote, edit_header, overtype_header, unlink_header, text_box, equation,
     control_around_paragraph, control_around_words, move_section, copy_section, core_property,
-    track_revisions, own_style,
+    track_revisions, own_style, set_text, set_cell, grow_table, delete_section, section_in_a_cell,
+    replace_numbers, look_of_everything, copy_number, move_number, table_to_text, sort_rows,
+    row_to_other_table, empty_header, watermark, landscape, empty_paragraphs, second_contents,
+    tracked_cell,
+    set_text, set_cell, grow_table, delete_section, section_in_a_cell, replace_numbers, look_of_everything, copy_number, move_number, table_to_text, sort_rows, row_to_other_table, empty_header, watermark, landscape, empty_paragraphs, second_contents, tracked_cell,
 ]  # fmt: skip
 
 

@@ -38,6 +38,7 @@ class Operator:
     apply: Callable[[WordDocument, Result, Random], None]
 
 
+OWN: set[str] = set()  # keys of the units that came from the evaluator's own 文字.docx
 OPERATORS: dict[str, Operator] = {}
 HARMLESS: dict[str, Operator] = {}
 
@@ -66,14 +67,14 @@ def fields(document: WordDocument):
 
 
 def texts(
-    document: WordDocument, pattern: str | re.Pattern[str], tables: bool = False
+    document: WordDocument, pattern: str | re.Pattern[str], tables: bool = False, own: bool = False
 ) -> list[Element]:
-    """Text nodes of generated paragraphs (or table rows), not of field results."""
+    """Text nodes of generated paragraphs (or table rows), not of field results; or one's own."""
     body = document.element.body
     bound = {t for f in document_fields(document) for r in f.result for t in r.iter(qn("w:t"))}
     found = []
     for unit in units(body).values():
-        if unit.row == tables:
+        if unit.row == tables and (unit.key in OWN) == own:
             nodes = (t for node in unit.nodes for t in node.iter(qn("w:t")))
             found += [t for t in nodes if t not in bound and re.search(pattern, t.text or "")]
     return found
@@ -216,8 +217,11 @@ def generated_name(document, result, random):
 @drift("整段重打：书签和域都没了，数字也改了", "text")
 def paragraph_retyped(document, result, random):
     bound = {t for f in document_fields(document) for r in f.result for t in r.iter(qn("w:t"))}
+    own = {next(u.start.iterancestors(qn("w:p"))) for key, u in
+           units(document.element.body).items() if key in OWN}  # fmt: skip
     plain = [p for p in document.paragraphs if p._p in body_paragraphs(document)
-             and re.search(r"\d\.\d", p.text) and not bound & {*p._p.iter(qn("w:t"))}]  # fmt: skip
+             and p._p not in own and re.search(r"\d\.\d", p.text)
+             and not bound & {*p._p.iter(qn("w:t"))}]  # fmt: skip
     found = random.choice(plain)
     found.text = re.sub(r"\d+\.\d+", lambda m: other(m[0], random), found.text, count=1)
 
@@ -501,6 +505,12 @@ def rows_swapped(document, result, random):
 @harmless("自由文字中引用别处的数")
 def quoted_figures(document, result, random):
     say(document, random, "据统计年鉴，全省同类项目平均支出强度为317.46万元，完成度71.93%。")
+
+
+@harmless("“文字.docx”写入的段落：数字改动")
+def own_figure(document, result, random):
+    for node in texts(document, FIGURE, own=True)[:1]:
+        swap(node, FIGURE, lambda f: other(f, random))
 
 
 @harmless("改写词句而不动数字")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import json
 import re
 import shutil
@@ -304,17 +303,18 @@ def wrong_numbers(body: Any) -> Iterator[str]:
             counts[label] += 1
             if text != str(counts[label]):
                 yield f"第{counts[label]}个{label}的编号是 {text}"
-    labels = {}
+    labels: dict[str, str] = {}
     for start in body.iter(qn("w:bookmarkStart")):
-        name = start.get(qn("w:name"))
-        if name.startswith("_Ref_") and name not in labels:
-            inside = itertools.takewhile(
-                lambda n, key=start.get(qn("w:id")): n.get(qn("w:id")) != key
-                or tag(n) != "bookmarkEnd", start.itersiblings())  # fmt: skip
-            labels[name] = "".join(t.text or "" for n in inside for t in n.iter(qn("w:t")))
+        name, text = start.get(qn("w:name")), ""
+        for node in start.itersiblings():
+            if tag(node) == "bookmarkEnd" and node.get(qn("w:id")) == start.get(qn("w:id")):
+                labels.setdefault(name, text)
+                break
+            text += "".join(t.text or "" for t in node.iter(qn("w:t")))
     for code, text, _ in field_parts(body):
-        if code.startswith("REF _Ref_") and text != labels.get(code.split()[1], text):
-            yield f"引用“{text}”应为“{labels[code.split()[1]]}”"
+        label = labels.get(code.split()[1]) if code.startswith("REF _Ref_") else ""
+        if label and text != label:
+            yield f"引用“{text}”应为“{label}”"
 
 
 def broken_promises(

@@ -1,3 +1,4 @@
+import os
 import re
 import shutil
 from datetime import UTC, datetime
@@ -293,6 +294,26 @@ def test_an_opinion_that_came_since_the_table_was_written_must_be_answered(repor
         copy_report(report, final=True)
 
 
+def test_an_opinion_is_not_lost_where_the_table_is_held_open(
+    report: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = opinions.collect(report).table
+    document = Document(str(report))
+    document.add_comment(spoken(document), "请核实", "委托方", "委")
+    document.save(str(report))
+    real = os.replace
+
+    def locked(source: str, target: Path) -> None:
+        if Path(target) == table:
+            raise PermissionError
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", locked)
+    for write in (handover.final_copy, lambda *a: handover.public_copy(*a, *CONSENTS)):
+        with pytest.raises(EvalkitError, match=r"表_新\.xlsx.*是否采纳为空"):
+            write(report, result_of(report), report.with_name("终稿.docx"))
+
+
 def test_missing_consents_are_asked_for(report: Path) -> None:
     answers = dict(zip(handover.PARTIES, CONSENTS, strict=True))
     asked = []
@@ -303,6 +324,8 @@ def test_missing_consents_are_asked_for(report: Path) -> None:
 
     copy_report(report, public=True, ask=ask)
     assert len(asked) == 2
+    copy_report(report, public=True, client_consent=CONSENTS[0], ask=ask)
+    assert asked[2:] == [asked[1]]
     with pytest.raises(EvalkitError, match="没有委托方的公开同意意见"):
         copy_report(report, public=True, finance_consent=CONSENTS[1], ask=lambda _: " ")
 

@@ -559,15 +559,17 @@ def test_lost_properties_are_restored(project: Project) -> None:
     assert project.seen.properties["score.total"] == total(new)
 
 
-def test_a_report_whose_bookmarks_a_converter_lost_is_still_known(project: Project) -> None:
+def test_where_a_converter_lost_all_bookmarks_the_new_report_lies_beside(project: Project) -> None:
     def lose(document: Any) -> None:
         for mark in list(document.element.body.iter(qn("w:bookmarkStart"), qn("w:bookmarkEnd"))):
             mark.getparent().remove(mark)
 
     project.edit(lose)
-    project.again(lower(project.source))
-    assert "复核后新的扣分原因" in project.seen.text
-    assert not [c for c in project.conflicts if c["kind"] not in ("deleted", "missing")]
+    edited = project.report.read_bytes()
+    beside = project.again(lower(project.source))
+    assert "复核后新的扣分原因" in Seen(beside).text
+    assert project.report.read_bytes() == edited
+    assert [c["kind"] for c in project.conflicts] == ["foreign"]
 
 
 def test_a_file_without_any_binding_is_left_alone(project: Project) -> None:

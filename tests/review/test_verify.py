@@ -238,6 +238,10 @@ def test_a_mean_of_rates_is_no_rate_of_sums(tmp_path):
     assert [kind for kind, _, _ in form(tmp_path, "评审", head, rows, total=total_row)] == ["ratio"]
 
 
+def test_numbers_in_words_that_are_none_do_no_harm(tmp_path):
+    assert text(tmp_path, "百分之百点评，百分之五点一点二，百分之点，百分之两。") == []
+
+
 def test_amounts_in_words(tmp_path):
     words = "审定金额（大写）：壹佰玖拾贰万柒仟零贰拾壹元玖角伍分（小写：￥1,927,021.95）。"
     assert text(tmp_path, words) == []
@@ -288,6 +292,21 @@ def test_the_same_name_in_two_spellings(tmp_path):
     assert [kind for kind, _, _ in problems] == ["name"]
     schools = text(tmp_path, "实施单位：示例县第一小学", "同类学校有示例县第二小学。")
     assert schools == []
+
+
+@pytest.mark.parametrize("name", ["C:\\x|y?*", "甲（一期", "[a-", "{0}{name}", "\\1+"])
+def test_a_name_of_any_signs_is_only_a_name(tmp_path, name):
+    import support
+
+    project = {**support.PROJECT, "name": name, "unit": f"{name}中心"}
+    result = support.evaluate(support.workbook(tmp_path / "a.xlsx", project=project))
+    text(tmp_path, f"{name}绩效评价报告", f"项目名称：{name}。实施单位：{name}中心。",
+         f"某财政局委托某机构对{name}开展评价，2024年{name}得90分。")  # fmt: skip
+    codes = {problem.code for problem in check_report(tmp_path / "说明.docx", result)}
+    assert "verify.year" not in codes
+    text(tmp_path, f"{name}绩效评价报告", f"2019年{name}运行良好。")
+    codes = {problem.code for problem in check_report(tmp_path / "说明.docx", result)}
+    assert "verify.year" in codes
 
 
 # --- the command ----------------------------------------------------------------------------

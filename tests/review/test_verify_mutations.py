@@ -13,11 +13,13 @@ import mutations
 import pytest
 import support
 from docx import Document
+from docx.oxml.ns import qn
 
 from evalkit.core.paths import asset
 from evalkit.report.evaluation import report_context
 from evalkit.review.delivery import deliver_report
 from evalkit.review.verify import check_report
+from evalkit.word import bind
 
 DEMOS = {project.workbook.parent.name: project for project in support.demo_projects()}
 ROOT = Path(__file__).parents[2]
@@ -52,13 +54,21 @@ def report(tmp_path_factory):
             if part.partname.startswith("/word/media"):
                 part._blob = b""  # pictures say nothing that is checked here
         slim.save(str(written.path))
-        return written.path, result, written.record
+        return written.path, result, {"narrative": own_units(narrative, written), **written.record}
 
     return rendered
 
 
+def own_units(narrative, written):
+    """Keys of the units that say what paragraphs and rows of 文字.docx say."""
+    body = Document(str(narrative)).element.body
+    said = {bind.text_of([n]).strip() for n in body.iter(qn("w:p"), qn("w:tr"))}
+    return [key for key, text in written.record["units"].items() if text.strip() in said]
+
+
 def changed(report, name, operator, key, tmp_path):
     path, result, record = report(name)
+    mutations.OWN = {*record["narrative"]}
     document = Document(str(path))
     operator.apply(document, result, Random(f"{key}{name}"))  # noqa: S311
     document.save(str(tmp_path / path.name))
@@ -102,6 +112,35 @@ def test_a_figure_that_matches_nothing_is_a_note_with_the_nearest(report, tmp_pa
     found = changed(report, "sanitation", operator, "quoted_figures", tmp_path)
     notes = [p for p in found if p.code == "verify.number"]
     assert any("317.46万元" in p.what and "最接近" in p.what for p in notes)
+
+
+def test_who_changes_his_own_text_gets_a_note_at_most(report, tmp_path):
+    path, result, record = report("sanitation")
+    mutations.OWN = {*record["narrative"]}
+    document = Document(str(path))
+    node = mutations.texts(document, r"1101\.72万元", own=True)[0]
+    mutations.swap(node, r"1101\.72", lambda _: "1191.27")
+    document.save(str(tmp_path / path.name))
+    before = {str(problem) for problem in check_report(path, result, record)}
+    found = check_report(tmp_path / path.name, result, record)
+    new = [problem for problem in found if str(problem) not in before]
+    assert [(p.code, p.severity) for p in new] == [("verify.number", "note")]
+    assert "1191.27万元" in new[0].what
+    found = check_report(tmp_path / path.name, result, {**record, "narrative": []})
+    assert [p.code for p in found if p.severity == "error"] == ["verify.text"]
+
+
+def test_rows_of_his_own_table_are_his(report, tmp_path):
+    path, result, record = report("substitute_teacher")
+    mutations.OWN = {*record["narrative"]}
+    document = Document(str(path))
+    cell = mutations.texts(document, r"\d", tables=True, own=True)[0]
+    table = next(cell.iterancestors(qn("w:tbl")))
+    table.remove(table.tr_lst[1])
+    mutations.swap(cell, r"\d", lambda _: "7")
+    document.save(str(tmp_path / path.name))
+    found = check_report(tmp_path / path.name, result, record)
+    assert {p.code for p in found if p.severity == "error"} <= {"verify.sum"}
 
 
 @pytest.mark.skipif(not SOFFICE, reason="LibreOffice is not installed")

@@ -57,8 +57,8 @@ def test_the_kits_own_schema_is_found_from_anywhere(load):
     [
         ("id: kind, label: 类型", "id: no, label: 类型", "字段标识“no”重复"),
         ("label: 类型", "label: 编 号", "列名“编号”重复"),
-        ("type: code", "type: codes", "sheets.0.fields.0.type 不合要求"),
-        ("unique: true", "uniq: true", "sheets.0.fields.0.uniq 不合要求"),
+        ("type: code", "type: codes", "sheets→0→fields→0→type：不在允许的取值之内"),
+        ("unique: true", "uniq: true", "sheets→0→fields→0→uniq：不认识的键"),
         ("choices: [是, no]", "note: x", "choice 类型与 choices 须同时给出"),
         ("unique: true", "refers: nowhere", "refers 指向不存在的工作表“nowhere”"),
         ("unique: true", "unit_from: nowhere", "unit_from 指向不存在的字段“nowhere”"),
@@ -70,7 +70,7 @@ def test_the_kits_own_schema_is_found_from_anywhere(load):
         ),
         ("version: 1", "version: [1", "不是有效的 YAML"),
         ("version: 1", "version: 1\nversion: 2", "第 2 行：键“version”重复"),
-        ("title: 自定", "", "title 不合要求"),
+        ("title: 自定", "", "title：缺少这一项"),
     ],
 )
 def test_a_faulty_schema_is_refused_in_a_sentence(load, old, new, sentence):
