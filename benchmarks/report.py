@@ -8,6 +8,7 @@ table by its rows, beyond what the same report costs without them.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import tempfile
 import time
@@ -24,11 +25,11 @@ from PIL import Image
 
 from evalkit.core.model import Result
 from evalkit.core.paths import asset
+from evalkit.ooxml.bind import document_fields, unbound
+from evalkit.ooxml.oxml import plain_text
 from evalkit.report import evaluation
 from evalkit.report.figures import TITLES
-from evalkit.word.bind import document_fields, unbound
 from evalkit.word.blocks import Column, Figure, PhotoGrid, Table
-from evalkit.word.oxml import plain_text
 from evalkit.word.render import render
 from evalkit.workflows import project_evaluation as workflow
 
@@ -49,9 +50,13 @@ def thirty(result: Result) -> Result:
     return result.model_copy(update={"score": card})
 
 
-def plain_template(blocks: Mapping[str, Any], out: Path) -> Path:
-    """The kit's template with a docxtpl loop for each table and an image for each figure."""
-    document = Document(str(TEMPLATE))
+def plain_template(blocks: Mapping[str, Any], ours: Path, out: Path) -> Path:
+    """The kit's template with a docxtpl loop for each table and an image for each figure.
+
+    Captions and rows look as they do in the report the kit makes (`ours`): of each table it takes
+    the heading and one row.
+    """
+    document, done = Document(str(TEMPLATE)), Document(str(ours))
     for paragraph in list(document.paragraphs):
         text = plain_text(paragraph._p).strip()
         if not text.startswith("{{ block("):
@@ -59,16 +64,12 @@ def plain_template(blocks: Mapping[str, Any], out: Path) -> Path:
         name = text.split("'")[1]
         block = blocks[name]
         if isinstance(block, Table):
-            table = document.add_table(4, len(block.columns))
-            rows = [list(row.cells) for row in table.rows]
-            rows[1][0].text, rows[3][0].text = f"{{%tr for row in {name} %}}", "{%tr endfor %}"
-            for number, column in enumerate(block.columns):
-                rows[0][number].text = column.title
-                rows[2][number].text = f"{{{{ row[{number}] }}}}"
-            paragraph._p.addprevious(table._tbl)
-            paragraph.runs[0].text = block.caption
+            paragraph._p.addprevious(_caption(done, name))
+            paragraph._p.addprevious(_loop(done, name))
+            paragraph.runs[0].text = ""
         elif isinstance(block, Figure):
             paragraph.runs[0].text = f"{{{{ {name} }}}}"
+            paragraph._p.addnext(_caption(done, name))
         elif isinstance(block, PhotoGrid):
             paragraph.runs[0].text = f"{{%r for photo in {name} %}}{{{{ photo }}}}{{%r endfor %}}"
         else:
@@ -77,6 +78,33 @@ def plain_template(blocks: Mapping[str, Any], out: Path) -> Path:
             run._r.getparent().remove(run._r)
     document.save(str(out))
     return out
+
+
+def _caption(done: Any, name: str) -> Any:
+    marks = done.element.body.iter(qn("w:bookmarkStart"))
+    start = next(mark for mark in marks if mark.get(qn("w:name")) == f"_Ref_{name}")
+    return copy.deepcopy(next(start.iterancestors(qn("w:p"))))
+
+
+def _loop(done: Any, name: str) -> Any:
+    """A table of the report with its heading, and one row between the marks of a loop."""
+    marks = done.element.body.iter(qn("w:bookmarkStart"))
+    start = next(mark for mark in marks if mark.get(qn("w:name")) == f"_Ref_{name}")
+    caption = next(start.iterancestors(qn("w:p")))
+    table = copy.deepcopy(next(caption.itersiblings(qn("w:tbl"))))
+    heading, row, *others = table.findall(qn("w:tr"))
+    for other in others:
+        table.remove(other)
+    for number, paragraph in enumerate(cell.find(qn("w:p")) for cell in row.findall(qn("w:tc"))):
+        for child in [c for c in paragraph if c.tag != qn("w:pPr")]:
+            paragraph.remove(child)
+        paragraph.add_r().text = f"{{{{ row[{number}] }}}}"
+    opening, closing = copy.deepcopy(row), copy.deepcopy(row)
+    for mark, said in ((opening, f"{{%tr for row in {name} %}}"), (closing, "{%tr endfor %}")):
+        next(mark.iter(qn("w:t"))).text = said
+    heading.addnext(opening)
+    row.addnext(closing)
+    return table
 
 
 def bare(value: Any) -> Any:
@@ -136,7 +164,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         context, blocks = filling(folder)
-        template, values = plain_template(blocks, folder / "plain.docx"), bare(context)
+        render(TEMPLATE, context, folder / "ours.docx", blocks)
+        template = plain_template(blocks, folder / "ours.docx", folder / "plain.docx")
+        values = bare(context)
         ours, theirs = best(
             options.times,
             lambda: render(TEMPLATE, context, folder / "ours.docx", blocks),

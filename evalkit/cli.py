@@ -101,7 +101,7 @@ def verify(
 
     退出码：0 没有警示，1 有警示，2 文件无法读取。
     """
-    from evalkit.review import verify as verifying
+    from evalkit.verify import report as verifying
 
     raise typer.Exit(verifying.cli(report, result))
 

@@ -12,7 +12,7 @@ import pytest
 import support
 from docx import Document
 
-from evalkit.word import bind
+from evalkit.ooxml import bind
 
 
 def evalkit(*arguments: str, cwd=support.ROOT, code: int = 0) -> str:

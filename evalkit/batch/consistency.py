@@ -161,8 +161,8 @@ def _paragraphs(path: Path) -> list[tuple[str, bool]]:
     """Text of each paragraph of a report, and whether it stands in a table."""
     from docx.oxml.ns import qn
 
-    from evalkit.word.oxml import local_name, plain_text
-    from evalkit.word.package import open_document
+    from evalkit.ooxml.oxml import local_name, plain_text
+    from evalkit.ooxml.package import open_document
 
     body = open_document(path).element.body
     return [(plain_text(p), local_name(p.getparent()) == "tc") for p in body.iter(qn("w:p"))]

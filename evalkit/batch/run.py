@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
@@ -218,15 +218,16 @@ class _Batch:
         return run
 
 
-def _notes(copies: dict[str, Path], earlier: set[Path], made: Iterable[str]) -> Iterator[str]:
+def _notes(copies: dict[str, Path], earlier: set[Path], made: Collection[str]) -> Iterator[str]:
     """Say which files were set aside and which written beside; drop copies made for nothing."""
     for name, copy in copies.items():
         if name in made:
             yield f"{Path(name).name} 有人工修改，原文件另存为 {copy.name}"
         elif copy not in earlier:
             copy.unlink()
-    locked = "正被其他程序打开"
-    why = f"{locked}，或数字的域已被破坏（见 conflicts.json）" if "conflicts.json" in made else locked
+    why = "正被其他程序打开"
+    if "conflicts.json" in made:
+        why += "，或数字的域已被破坏（见 conflicts.json）"
     for path in map(Path, made):
         if path.stem.endswith("_新"):
             yield f"{path.stem[:-2]}{path.suffix} {why}，新文件写为 {path.name}"

@@ -20,12 +20,12 @@ from evalkit.core.paths import asset
 from evalkit.core.problem import EvalkitError
 from evalkit.core.store import inside
 from evalkit.core.yaml_file import load_yaml
+from evalkit.ooxml.bind import bound
+from evalkit.ooxml.oxml import GAP
 from evalkit.report import prose
 from evalkit.report.figures import TITLES, alt_text
 from evalkit.template.build import load_style
-from evalkit.word.bind import bound
 from evalkit.word.blocks import Block, Column, Figure, Photo, PhotoGrid, Table
-from evalkit.word.oxml import GAP
 
 Rows = Sequence[Mapping[str, str]]
 

@@ -28,10 +28,10 @@ from evalkit.core.numbers import fixed, plain, wan
 from evalkit.core.paths import asset
 from evalkit.core.store import write_bytes
 from evalkit.core.yaml_file import load_yaml
+from evalkit.ooxml.oxml import GAP
 from evalkit.report.fonts import use_chinese_font
 from evalkit.report.prose import card_of
 from evalkit.report.prose import figure as figure_text
-from evalkit.word.oxml import GAP
 
 _DATA = load_yaml(asset("params", "figures.yaml"))
 TITLES: dict[str, str] = _DATA["titles"]

@@ -10,9 +10,9 @@ import pandas as pd
 from evalkit.core.model import Result, Trace
 from evalkit.core.numbers import fixed, plain, wan
 from evalkit.core.problem import SEVERITY_NAMES, Problem
+from evalkit.ooxml.oxml import GAP
 from evalkit.report.papers import policy_rows
 from evalkit.report.prose import card_of, figure
-from evalkit.word.oxml import GAP
 
 # Formulas and cells are there to be read, not to be cut.
 pd.set_option("display.max_colwidth", None, "display.max_rows", None)

@@ -25,10 +25,10 @@ from evalkit.core.model import (
 )
 from evalkit.core.numbers import fixed, plain
 from evalkit.core.problem import SEVERITY_NAMES
+from evalkit.ooxml.oxml import GAP
 from evalkit.report.prose import card_of, mark_of, report_date
 from evalkit.report.sheets import BORN, Cell, Content, Row, read_book, sheet_names, write_book
 from evalkit.scoring.scorecard import members
-from evalkit.word.oxml import GAP
 
 SCHEMA = "working_papers"
 

@@ -17,8 +17,8 @@ from evalkit.core.model import Adjustment, GroupScore, IndicatorScore, Result, S
 from evalkit.core.numbers import chinese, fixed, plain
 from evalkit.core.paths import asset
 from evalkit.core.yaml_file import load_yaml
-from evalkit.word.bind import bound, slug
-from evalkit.word.oxml import GAP
+from evalkit.ooxml.bind import bound, slug
+from evalkit.ooxml.oxml import GAP
 
 Row = Mapping[str, str]
 

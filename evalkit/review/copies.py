@@ -22,13 +22,13 @@ from evalkit.core.model import Result
 from evalkit.core.numbers import fixed, plain
 from evalkit.core.problem import Problem, refusal
 from evalkit.core.store import sha256
+from evalkit.ooxml import bind, package
+from evalkit.ooxml.oxml import GAP, Element, clean, el, plain_text
 from evalkit.review.delivery import keep_edited, last_run
 from evalkit.review.handover import FINAL, PARTIES, final_copy, public_copy, report_day
 from evalkit.review.opinions import MACHINE_AUTHOR
 from evalkit.review.pdf import to_pdf
-from evalkit.review.reading import read
-from evalkit.word import bind, package
-from evalkit.word.oxml import GAP, Element, clean, el, plain_text
+from evalkit.verify.reading import read
 
 _SHEET = "资金"
 _SIZE = 18  # half points

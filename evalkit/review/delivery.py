@@ -12,10 +12,10 @@ from evalkit.core import result_file
 from evalkit.core.model import Result, Stage
 from evalkit.core.problem import EvalkitError, Problem
 from evalkit.core.store import keep_aside, sha256, write_json
+from evalkit.ooxml.bind import slug
 from evalkit.report.evaluation import printed
 from evalkit.review.opinions import TABLE, undecided
 from evalkit.review.refresh import Conflict, refresh
-from evalkit.word.bind import slug
 from evalkit.word.blocks import Block
 from evalkit.word.render import RenderReport, render
 

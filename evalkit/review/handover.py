@@ -29,13 +29,13 @@ from evalkit.core.paths import asset
 from evalkit.core.problem import Problem, refuse, sentence
 from evalkit.core.store import sha256, write_json
 from evalkit.core.yaml_file import load_yaml
+from evalkit.ooxml import bind, package
+from evalkit.ooxml.oxml import Element, local_name, plain_text, style_of
 from evalkit.review import opinions
-from evalkit.review.reading import Reading, read
-from evalkit.review.verify import check_report
-from evalkit.word import bind, package
+from evalkit.verify.reading import Reading, read
+from evalkit.verify.report import check_report
 from evalkit.word.blocks import page_of
 from evalkit.word.narrative import Outline, heading_key
-from evalkit.word.oxml import Element, local_name, plain_text, style_of
 from evalkit.word.render import settle
 
 FINAL, RECORD, PARTIES = "终稿", "公开登记.json", ("委托方", "同级财政部门")

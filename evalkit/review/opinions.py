@@ -30,10 +30,10 @@ from evalkit.core.paths import asset
 from evalkit.core.problem import SEVERITY_NAMES, Problem, errors, refuse, sentence
 from evalkit.core.store import digest, keep_aside
 from evalkit.core.yaml_file import load_yaml
-from evalkit.review import reading
-from evalkit.word import bind, package
+from evalkit.ooxml import bind, package
+from evalkit.ooxml.oxml import Element, clean, local_name, paragraph, plain_text
+from evalkit.verify import reading
 from evalkit.word.blocks import Column, Table, build, page_of
-from evalkit.word.oxml import Element, clean, local_name, paragraph, plain_text
 from evalkit.workbook import blank, names
 from evalkit.workbook.amend import Cells, amend
 from evalkit.workbook.printed import table_text

@@ -21,10 +21,11 @@ from docx.document import Document as WordDocument
 from docx.oxml.ns import qn
 
 from evalkit.core.problem import Problem, refusal, sentence
-from evalkit.word import bind, package, render, transplant
+from evalkit.ooxml import bind, package, transplant
+from evalkit.ooxml.oxml import Element, local_name, plain_text, style_of
+from evalkit.word import render
 from evalkit.word.blocks import page_of, picture_digest
 from evalkit.word.narrative import heading_levels
-from evalkit.word.oxml import Element, local_name, plain_text, style_of
 
 Kind = Literal["number", "binding", "missing", "orphan", "field", "prose", "deleted", "gone",
                "figure", "foreign", "record"]  # fmt: skip
@@ -179,9 +180,10 @@ class _Merge:
 
     def _numbers(self, values: Texts, old: Texts) -> None:
         """List what people typed into bound numbers."""
+        ours = {*values, *self.record.get("values", ())}
         for item in bind.document_fields(self.theirs):
-            was, new = old.get(item.path, ""), values.get(item.path)
-            if new is not None and item.text not in (was, new):
+            was, new = old.get(item.path, ""), values.get(item.path, "（已无此数）")
+            if item.path in ours and item.text not in (was, new):
                 self.say("number", item.marks[0], path=item.path, was=was, now=item.text,
                          new=new, author=item.author)  # fmt: skip
 
@@ -383,7 +385,7 @@ class _Merge:
     def _bindings(self, here: Mapping[str, bind.Unit], values: Texts, old: Texts) -> None:
         """List bound numbers that are there no more, and those left behind as mere text."""
         plain = {bind.text_of([p]) for p in self.body.iter(qn("w:p")) if not _paths([p])}
-        places = []  # what must be there, what of it is not, where, its text now and as it should be
+        places = []  # what must be there, what of it is not; where; the text there, and due there
         for key, mine in self.mine.items():
             unit, known = here.get(key), self.known.get(key, "")
             lack = _paths(mine.nodes) - (_paths(unit.nodes) if unit else Counter())

@@ -38,8 +38,8 @@ from jinja2 import Environment, StrictUndefined
 
 from evalkit.core.paths import asset
 from evalkit.core.problem import Problem, refusal, refuse
-from evalkit.word import package
-from evalkit.word.oxml import DXA_PER_MM, Element, el, paragraph, plain_text
+from evalkit.ooxml import package
+from evalkit.ooxml.oxml import DXA_PER_MM, Element, el, paragraph, plain_text
 
 Style = dict[str, Any]
 

@@ -22,9 +22,10 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from evalkit.core.problem import Problem
 from evalkit.core.yaml_file import load_yaml
-from evalkit.word import bind, contents, package
+from evalkit.ooxml import bind, package
+from evalkit.ooxml.oxml import Element, local_name, plain_text, style_of
+from evalkit.word import contents
 from evalkit.word.narrative import heading_key, heading_levels
-from evalkit.word.oxml import Element, local_name, plain_text, style_of
 
 STYLES: list[str] = load_yaml(Path(__file__).with_name("styles.yaml"))
 _TAG = re.compile(

@@ -23,8 +23,8 @@ from docx.image.exceptions import UnrecognizedImageError
 from docx.oxml.ns import qn
 
 from evalkit.core.problem import refusal
-from evalkit.word.bind import runs, unbound
-from evalkit.word.oxml import EMU_PER_DXA, GAP, Element, bookmark, clean, el, field, paragraph, run
+from evalkit.ooxml.bind import runs, unbound
+from evalkit.ooxml.oxml import EMU_PER_DXA, GAP, Element, bookmark, clean, el, field, paragraph, run
 
 Align = Literal["left", "center", "right"]
 

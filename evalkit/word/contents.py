@@ -11,18 +11,18 @@ from docx.document import Document as WordDocument
 from docx.oxml.ns import qn
 
 from evalkit.core.numbers import chinese
-from evalkit.word import bind
+from evalkit.ooxml import bind
+from evalkit.ooxml.oxml import Element, bookmark, el, field, paragraph, plain_text, run, style_of
 from evalkit.word.blocks import Page
 from evalkit.word.narrative import heading_levels
-from evalkit.word.oxml import Element, bookmark, el, field, paragraph, plain_text, run, style_of
 
 LIST_TITLE = "目录小标题"  # style of the titles of lists of tables and figures
 
 
-def _lists(document: WordDocument) -> list[tuple[str, list[Element]]]:
+def _lists(fields: list[bind.Field]) -> list[tuple[str, list[Element]]]:
     """Instruction and paragraphs of the contents and of each list of captions."""
     found = []
-    for item in bind.fields(document.element.body):
+    for item in fields:
         if item.code.split()[:1] == ["TOC"]:
             holders = (next(mark.iterancestors(qn("w:p"))) for mark in item.marks)
             found.append((item.code, list(dict.fromkeys(holders))))
@@ -40,7 +40,7 @@ def _put(spanned: list[Element], entries: list[Element]) -> None:
 
 def collapse(document: WordDocument) -> None:
     """Forget cached entries: in a template they repeat headings, template fields and all."""
-    for code, spanned in _lists(document):
+    for code, spanned in _lists(bind.fields(document.element.body)):
         _put(spanned, [paragraph(style_of(spanned[0]), *field(code, [run("…")], dirty=True))])
 
 
@@ -53,8 +53,9 @@ def fill(document: WordDocument, page: Page) -> None:
     it opens the file, without a switch that would ask at every later opening too.
     """
     body = document.element.body
-    for code, spanned in _lists(document):
-        wanted = list(_listed(document, code))
+    found = bind.fields(body)
+    for code, spanned in _lists(found):
+        wanted = list(_listed(document, code, found))
         said = [pair for entry in spanned if (pair := _said(entry))[0]]
         names = Counter(mark.get(qn("w:name")) for mark in body.iter(qn("w:bookmarkStart")))
         links = {link.get(qn("w:anchor")) for p in spanned for link in p.iter(qn("w:hyperlink"))}
@@ -82,11 +83,13 @@ def _said(entry: Element) -> tuple[str, str]:
     return (text, last) if tab else (last, "")
 
 
-def _listed(document: WordDocument, code: str) -> Iterator[tuple[str, str, Element]]:
+def _listed(
+    document: WordDocument, code: str, fields: list[bind.Field]
+) -> Iterator[tuple[str, str, Element]]:
     """Style, text and target of the entries that an instruction asks for."""
     body, levels, numbers = document.element.body, heading_levels(document), _Numbers(document)
     label = re.search(r'\\c\s+"?([^"\s]+)', code)
-    for item in bind.fields(body) if label else ():
+    for item in fields if label else ():
         if item.code.split()[:2] == ["SEQ", label and label[1]]:
             target = next(item.marks[0].iterancestors(qn("w:p")))
             yield "table of figures", plain_text(target).strip(), target

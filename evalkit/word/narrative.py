@@ -21,9 +21,8 @@ from docx.image.exceptions import UnrecognizedImageError
 from docx.oxml.ns import qn
 
 from evalkit.core.problem import Problem
-from evalkit.word import package, transplant
-from evalkit.word.blocks import Page, caption, fitted, frame, gap, picture, room
-from evalkit.word.oxml import (
+from evalkit.ooxml import package, transplant
+from evalkit.ooxml.oxml import (
     EMU_PER_DXA,
     GAP,
     MARK_REFERENCE,
@@ -36,6 +35,7 @@ from evalkit.word.oxml import (
     run,
     style_of,
 )
+from evalkit.word.blocks import Page, caption, fitted, frame, gap, picture, room
 
 _SHORT_ROW = 200  # characters
 _SMALL_TABLE = 14  # rows: such a table stays on one page

@@ -28,11 +28,8 @@ from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from evalkit.core.problem import EvalkitError, Problem
-from evalkit.word import bind, contents, package
-from evalkit.word import blocks as building
-from evalkit.word.blocks import Block, Page, bookmark_name, page_of
-from evalkit.word.narrative import Outline, heading_key, heading_levels, insert_narrative
-from evalkit.word.oxml import (
+from evalkit.ooxml import bind, package
+from evalkit.ooxml.oxml import (
     GAP,
     MARK_BLOCK,
     MARK_REFERENCE,
@@ -47,6 +44,10 @@ from evalkit.word.oxml import (
     run,
     style_of,
 )
+from evalkit.word import blocks as building
+from evalkit.word import contents
+from evalkit.word.blocks import Block, Page, bookmark_name, page_of
+from evalkit.word.narrative import Outline, heading_key, heading_levels, insert_narrative
 
 _UNIT = "unit_"  # the template function that names a paragraph
 _LOOP = re.compile(r"{%-?(?:p|tr)\s+for\s+(\w+)\s+in\b")
@@ -109,9 +110,7 @@ def render(
     _own_rest(document, outline)
     settle(document, page, context.get("bound", {}))
     units = bind.units(document.element.body)
-    for unit in units.values():
-        bind.seal(unit)
-    texts = {key: unit.full_text for key, unit in units.items()}
+    texts = {key: bind.seal(unit) for key, unit in units.items()}
     path = package.save(document, out, about)
     pictures = tuple(bind.pictures(document.element.body))
     own = tuple(key for key in units if key not in generated)
@@ -211,7 +210,7 @@ def _template_problem(template: Path, engine: DocxTemplate, error: Exception) ->
 
 
 def _words(xml: str) -> str:
-    xml = re.sub(rf"{{{{\s*{_UNIT}\(.*?}}}}", "", xml)
+    xml = re.sub(rf"{{{{\s*{_UNIT}\(.*?}}}}|{MARK_UNIT}.*?{MARK_UNIT}", "", xml)
     return re.sub(r"<[^>]+>|{%p?\s.*?%}", "", xml).strip() or re.sub(r"<[^>]+>", "", xml).strip()
 
 
@@ -233,8 +232,9 @@ def _mark_units(document: WordDocument) -> None:
             continue
         source = hashlib.sha256(text.encode()).hexdigest()[:12]
         seen[source] += 1
-        place = ", ".join(["", "loop.index", *loops]) if loops else ""
-        mark = run(f"{{{{ {_UNIT}('{source}.{seen[source]}'{place}) }}}}")
+        name = f"{source}.{seen[source]}"
+        inside = f"{{{{ {_UNIT}('{name}', {', '.join(['loop.index', *loops])}) }}}}"
+        mark = _copied(inside if loops else _unit(name))
         next(c for c in element if local_name(c) != "pPr").addprevious(mark)
 
 
@@ -334,7 +334,8 @@ def split_runs(
     body: Element, pattern: re.Pattern[str], make: Callable[[str], list[Element]]
 ) -> None:
     """Replace each match in runs of text by what `make` gives for its group; looks are kept."""
-    for old in [r for r in body.iter(qn("w:r")) if pattern.search(plain_text(r))]:
+    found = (t.getparent() for t in body.iter(qn("w:t")) if pattern.search(t.text or ""))
+    for old in dict.fromkeys(found):
         looks = [] if old.rPr is None else list(old.rPr)
         for child in (c for c in old if local_name(c) != "rPr"):
             pieces = pattern.split(child.text or "") if local_name(child) == "t" else [""]

@@ -154,10 +154,10 @@ def deliver(data: Data, result: Result, drawn: dict[str, Path]) -> dict[str, Pat
     Returns:
         What was written, by kind; a file held open elsewhere was written beside it.
     """
+    from evalkit.ooxml import package
     from evalkit.report import evaluation, papers
     from evalkit.review import delivery
     from evalkit.template.build import template_for
-    from evalkit.word import package
 
     out = _out(data)
     style = str(data.policy.value("report_style"))
@@ -194,7 +194,7 @@ def sample(style: str) -> tuple[Any, ...]:
 
 def checks(files: dict[str, Path]) -> list[Problem]:
     """The report as it stands against its result; all that is still to be looked at."""
-    from evalkit.review import verify
+    from evalkit.verify import report as verify
 
     verify.update(files["评价报告"], files["结果"])
     found = json.loads(files["核对"].read_text(encoding="utf-8"))

@@ -23,11 +23,11 @@ from support import DemoProject, demo_projects, evaluation
 from evalkit.core import result_file
 from evalkit.core.model import Result
 from evalkit.core.store import sha256
+from evalkit.ooxml import bind
 from evalkit.report.evaluation import report_context
 from evalkit.review.delivery import deliver_report
 from evalkit.review.opinions import MACHINE_AUTHOR
 from evalkit.template.build import template_for
-from evalkit.word import bind
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 NAME, PHONE, MAIL = "欧阳静怡", "13912345678", "ouyang.jy@example.com"

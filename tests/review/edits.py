@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """What people do to a report: edit operators, each with what must survive of it.
 
 An operator takes a document and a random generator, changes the document and says what must be
@@ -20,6 +21,7 @@ from random import Random
 from typing import Any
 
 from docx import Document
+from docx.opc.oxml import serialize_part_xml
 from docx.opc.packuri import PackURI
 from docx.opc.part import Part
 from docx.oxml import parse_xml
@@ -89,8 +91,8 @@ def words(element: Element) -> str:
         elif name == "fldSimple":
             said.append("¤")
         elif name in ("t", "delText") and depth <= 0:
-            if not any(tag(a) == "fldSimple" for a in node.iterancestors()):
-                said.append(node.text or "")
+            inside = any(tag(a) == "fldSimple" for a in node.iterancestors())
+            said.append("" if inside else node.text or "")
     return "".join(said)
 
 
@@ -289,6 +291,14 @@ def xml(source: str) -> Element:
 def new_run(text: str, looks: str = "") -> Element:
     inner = f"<w:rPr>{looks}</w:rPr>" if looks else ""
     return xml(f'<w:r>{inner}<w:t xml:space="preserve">{text}</w:t></w:r>')
+
+
+def new_field(code: str, shown: str) -> list[Element]:
+    """A complex field: its runs."""
+    inner = ('<w:fldChar w:fldCharType="begin"/>', f"<w:instrText> {code} </w:instrText>",
+             '<w:fldChar w:fldCharType="separate"/>', f"<w:t>{shown}</w:t>",
+             '<w:fldChar w:fldCharType="end"/>')  # fmt: skip
+    return [xml(f"<w:r>{part}</w:r>") for part in inner]
 
 
 def new_paragraph(text: str, style: str = "") -> Element:
@@ -1371,8 +1381,12 @@ def merge_format(hand: Hand) -> None:
     if found:
         path, runs, _ = hand.dice.choice(found)
         code = next(n for r in runs for n in r.iter(qn("w:instrText")))
-        shape = hand.dice.choice([' DOCPROPERTY  {}  \\* MERGEFORMAT ', ' docproperty "{}" \\* CHARFORMAT',
-                                  ' DOCPROPERTY "{}" '])  # fmt: skip
+        shapes = (
+            " DOCPROPERTY  {}  \\* MERGEFORMAT ",
+            ' docproperty "{}" \\* CHARFORMAT',
+            ' DOCPROPERTY "{}" ',
+        )
+        shape = hand.dice.choice(shapes)
         code.text = shape.format(hand.dice.choice([path, path.upper()]))
         _expect_field(hand, path)
 
@@ -1409,46 +1423,35 @@ def insert_fixed_path(hand: Hand) -> None:
     place, mark = hand.paragraph(), hand.mark()
     path = hand.dice.choice(["score.total", "score.grade", "funds.spent", "funds.execution_rate",
                              "score.groups.process.rate", "score.points"])  # fmt: skip
-    if place is None:
-        return
-    place.append(new_run(mark))
-    for inner in ('<w:fldChar w:fldCharType="begin"/>',
-                  f'<w:instrText xml:space="preserve"> DOCPROPERTY  {path}  \\* MERGEFORMAT </w:instrText>',
-                  '<w:fldChar w:fldCharType="separate"/>', "<w:t>0</w:t>",
-                  '<w:fldChar w:fldCharType="end"/>'):  # fmt: skip
-        place.append(xml(f"<w:r>{inner}</w:r>"))
-    hand.text(mark)
-    _expect_field(hand, path)
+    if place is not None:
+        place.append(new_run(mark))
+        place.extend(new_field(f"DOCPROPERTY  {path}  \\* MERGEFORMAT", "0"))
+        hand.text(mark)
+        _expect_field(hand, path)
 
 
 def nested_field(hand: Hand) -> None:
     place, mark = hand.paragraph(table=False), hand.mark()
-    if place is None:
-        return
-    place.append(new_run(mark))
-    for inner in ('<w:fldChar w:fldCharType="begin"/>', "<w:instrText> IF </w:instrText>",
-                  '<w:fldChar w:fldCharType="begin"/>', "<w:instrText> DOCPROPERTY score.grade </w:instrText>",
-                  '<w:fldChar w:fldCharType="separate"/>', "<w:t>优</w:t>", '<w:fldChar w:fldCharType="end"/>',
-                  '<w:instrText> = "优" "好" "一般" </w:instrText>',
-                  '<w:fldChar w:fldCharType="separate"/>', f"<w:t>结果{mark}</w:t>",
-                  '<w:fldChar w:fldCharType="end"/>'):  # fmt: skip
-        place.append(xml(f"<w:r>{inner}</w:r>"))
-    hand.text(mark)
+    if place is not None:
+        outer = new_field('IF = "优" "好" "一般"', f"结果{mark}")
+        place.append(new_run(mark))
+        place.extend([outer[0], xml("<w:r><w:instrText> IF </w:instrText></w:r>")])
+        place.extend(new_field("DOCPROPERTY score.grade", "优"))
+        next(outer[1].iter(qn("w:instrText"))).text = ' = "优" "好" "一般" '
+        place.extend(outer[1:])
+        hand.text(mark)
 
 
 def own_property(hand: Hand) -> None:
     """A property and a field of the firm's own, and a built-in one."""
-    from evalkit.word import bind
+    from evalkit.ooxml import bind
 
     place, mark = hand.paragraph(table=False), hand.mark()
     if place is None:
         return
     bind.set_properties(hand.document, {"项目联系人": mark, "client.contact": mark}, keep=True)
     for code in ("DOCPROPERTY 项目联系人", 'DOCPROPERTY "client.contact"', "DOCPROPERTY Title"):
-        for inner in ('<w:fldChar w:fldCharType="begin"/>', f"<w:instrText> {code} </w:instrText>",
-                      '<w:fldChar w:fldCharType="separate"/>', f"<w:t>{mark}</w:t>",
-                      '<w:fldChar w:fldCharType="end"/>'):  # fmt: skip
-            place.append(xml(f"<w:r>{inner}</w:r>"))
+        place.extend(new_field(code, mark))
     hand.expect("自己的属性", lambda seen: seen.properties.get("项目联系人") == mark)
     hand.expect("自己的域", lambda seen: ("client.contact", mark) in seen.fields)
     hand.expect("内置属性的域", lambda seen: ("title", mark) in seen.fields)
@@ -1463,7 +1466,7 @@ def drop_properties(hand: Hand) -> None:
 
 def change_property(hand: Hand) -> None:
     """File → properties, then F9: number and property say the same, and both are wrong."""
-    from evalkit.word import bind
+    from evalkit.ooxml import bind
 
     found = [f for f in hand.bound() if f[0] in bind.properties(hand.document)]
     if found:
@@ -1547,10 +1550,7 @@ def user_bookmark(hand: Hand) -> None:
 
 
 def _reference(hand: Hand, place: Element, code: str, text: str) -> None:
-    for inner in ('<w:fldChar w:fldCharType="begin"/>', f"<w:instrText> {code} </w:instrText>",
-                  '<w:fldChar w:fldCharType="separate"/>', f"<w:t>{text}</w:t>",
-                  '<w:fldChar w:fldCharType="end"/>'):  # fmt: skip
-        place.append(xml(f"<w:r>{inner}</w:r>"))
+    place.extend(new_field(code, text))
     kind = code.split(" \\")[0]
     hand.expect(f"交叉引用 {kind}", lambda seen: any(
         kind in c for root in seen.stories() for c, _, _ in field_parts(root)))  # fmt: skip
@@ -1627,27 +1627,26 @@ def _part(hand: Hand, kind: str, root: str, reserved: str = "") -> Part:
     for rel in part.rels.values():
         if rel.reltype.endswith(f"/{kind}"):
             return rel.target_part
-    blob = (f'<w:{root} {_XMLNS}><w:{reserved} w:type="separator" w:id="-1"><w:p><w:r><w:separator/>'
-            f'</w:r></w:p></w:{reserved}></w:{root}>').encode()  # fmt: skip
+    inner = "<w:p><w:r><w:separator/></w:r></w:p>"
+    first = f'<w:{reserved} w:type="separator" w:id="-1">{inner}</w:{reserved}>'
+    blob = f"<w:{root} {_XMLNS}>{first}</w:{root}>".encode()
     mime = f"application/vnd.openxmlformats-officedocument.wordprocessingml.{kind}+xml"
     new = Part(PackURI(f"/word/{kind}.xml"), mime, blob, part.package)
     part.relate_to(new, f"{_OFFICE}/relationships/{kind}")
     return new
 
 
-def _note(hand: Hand, kind: str, inner: str) -> None:
+def _note(hand: Hand, kind: str, *more: Element) -> None:
     run, mark = hand.run(2), hand.mark()
     if run is None:
         return
-    part = _part(hand, f"{kind}s", f"{kind}s", kind)
+    part, number = _part(hand, f"{kind}s", f"{kind}s", kind), hand.unique()
     root = part.element if hasattr(part, "element") else parse_xml(part.blob)
-    number = hand.unique()
-    root.append(xml(
-        f'<w:{kind} w:id="{number}"><w:p><w:r><w:t>{mark}</w:t></w:r>{inner}</w:p></w:{kind}>'))  # fmt: skip
+    note = xml(f'<w:{kind} w:id="{number}"><w:p><w:r><w:t>{mark}</w:t></w:r></w:p></w:{kind}>')
+    note[0].extend(more)
+    root.append(note)
     if not hasattr(part, "element"):
-        from lxml import etree
-
-        part._blob = etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
+        part._blob = serialize_part_xml(root)
     run.addnext(xml(f'<w:r><w:{kind}Reference w:id="{number}"/></w:r>'))
     hand.text(mark)
     hand.expect(
@@ -1657,17 +1656,17 @@ def _note(hand: Hand, kind: str, inner: str) -> None:
 
 
 def footnote(hand: Hand) -> None:
-    _note(hand, "footnote", "")
+    _note(hand, "footnote")
 
 
 def footnote_with_number(hand: Hand) -> None:
-    _note(hand, "footnote", '<w:r><w:fldChar w:fldCharType="begin"/></w:r><w:r><w:instrText> DOCPROPERTY '
-          'score.total </w:instrText></w:r><w:r><w:fldChar w:fldCharType="separate"/></w:r><w:r><w:t>1'
-          '</w:t></w:r><w:r><w:fldChar w:fldCharType="end"/></w:r>')  # fmt: skip
+    """A bound number in a footnote."""
+    _note(hand, "footnote", *new_field("DOCPROPERTY score.total", "1"))
+    _expect_field(hand, "score.total")
 
 
 def endnote(hand: Hand) -> None:
-    _note(hand, "endnote", "")
+    _note(hand, "endnote")
 
 
 def edit_header(hand: Hand) -> None:
@@ -1709,15 +1708,19 @@ def unlink_header(hand: Hand) -> None:
         hand.listing("document.header")
 
 
+def _shape(hand: Hand, inside: str) -> Element:
+    """A paragraph with a shape of the old kind, as Word writes text boxes and watermarks."""
+    style, names = "width:100pt;height:30pt", 'xmlns:v="urn:schemas-microsoft-com:vml"'
+    shape = f'<v:shape id="s{hand.unique()}" style="{style}">{inside}</v:shape>'
+    return parse_xml(f"<w:p {_XMLNS} {names}><w:r><w:pict>{shape}</w:pict></w:r></w:p>")
+
+
 def text_box(hand: Hand) -> None:
     place, mark = hand.paragraph(table=False), hand.mark()
     if place is not None:
-        shape = parse_xml(
-            f'<w:p {_XMLNS} xmlns:v="urn:schemas-microsoft-com:vml"><w:r><w:pict><v:shape id="s{hand.unique()}" '
-            'style="width:100pt;height:30pt"><v:textbox><w:txbxContent><w:p><w:r><w:t>'
-            f"{mark}</w:t></w:r></w:p></w:txbxContent></v:textbox></v:shape></w:pict></w:r></w:p>"
-        )
-        place.addnext(shape)
+        text = f"<w:p><w:r><w:t>{mark}</w:t></w:r></w:p>"
+        box = f"<v:textbox><w:txbxContent>{text}</w:txbxContent></v:textbox>"
+        place.addnext(_shape(hand, box))
         hand.text(mark)
 
 
@@ -1734,30 +1737,29 @@ def equation(hand: Hand) -> None:
         hand.expect("公式", holds)
 
 
-def control_around_paragraph(hand: Hand) -> None:
-    place, mark = hand.paragraph(table=False, least=4), hand.mark()
-    if place is None or tag(place.getparent()) != "body":
-        return
+def _control(hand: Hand, content: Element) -> None:
+    """A content control around a paragraph or run."""
+    mark, text = hand.mark(), words(content)
     new = xml(f'<w:sdt><w:sdtPr><w:alias w:val="{mark}"/></w:sdtPr><w:sdtContent/></w:sdt>')
-    place.addprevious(new)
-    new[1].append(place)
+    content.addprevious(new)
+    new[1].append(content)
     hand.expect(
-        "内容控件", lambda seen: any(n.get(qn("w:val")) == mark for n in seen.body.iter(qn("w:alias"))),
-        words(place),
-    )  # fmt: skip
+        "内容控件",
+        lambda seen: any(n.get(qn("w:val")) == mark for n in seen.body.iter(qn("w:alias"))),
+        text,
+    )
+
+
+def control_around_paragraph(hand: Hand) -> None:
+    place = hand.paragraph(table=False, least=4)
+    if place is not None and tag(place.getparent()) == "body":
+        _control(hand, place)
 
 
 def control_around_words(hand: Hand) -> None:
-    run, mark = hand.run(3), hand.mark()
+    run = hand.run(3)
     if run is not None:
-        text = words(run)
-        new = xml(f'<w:sdt><w:sdtPr><w:alias w:val="{mark}"/></w:sdtPr><w:sdtContent/></w:sdt>')
-        run.addprevious(new)
-        new[1].append(run)
-        hand.expect(
-            "字上的内容控件",
-            lambda seen: any(n.get(qn("w:val")) == mark for n in seen.body.iter(qn("w:alias"))), text,
-        )  # fmt: skip
+        _control(hand, run)
 
 
 def move_section(hand: Hand) -> None:
@@ -1944,19 +1946,14 @@ def replace_numbers(hand: Hand) -> None:
 
 
 def look_of_everything(hand: Hand) -> None:
-    """Ctrl+A, then another font and size."""
-    colour = f"{hand.dice.randrange(0x100000, 0xFFFFFF):06X}"
+    """Ctrl+A, then another size."""
+    size = str(21 + hand.used)
     for run in hand.body.iter(qn("w:r")):
         if run.find(qn("w:t")) is not None:
-            size = run.get_or_add_rPr()
-            for old in size.findall(qn("w:sz")):
-                size.remove(old)
-            size._insert_sz(xml(f'<w:sz w:val="{21 + hand.used}"/>'))
-            for old in size.findall(qn("w:shd")):
-                size.remove(old)
-            size._insert_shd(xml(f'<w:shd w:val="clear" w:color="auto" w:fill="{colour}"/>')) if hasattr(
-                size, "_insert_shd") else None  # fmt: skip
-    size = str(21 + hand.used)
+            looks = run.get_or_add_rPr()
+            for old in looks.findall(qn("w:sz")):
+                looks.remove(old)
+            looks._insert_sz(xml(f'<w:sz w:val="{size}"/>'))
     hand.expect(
         "全文的字号",
         lambda seen: sum(n.get(qn("w:val")) == size for n in seen.body.iter(qn("w:sz"))) > 300,
@@ -2006,13 +2003,13 @@ def sort_rows(hand: Hand) -> None:
 
 
 def row_to_other_table(hand: Hand) -> None:
-    row, table = hand.row(), hand.table()
-    if row is not None and table is not None and row.getparent() is not table:
-        if len(row.getparent().findall(qn("w:tr"))) > 2:
-            mark = hand.mark()
-            table.append(row)
-            next(row.iter(qn("w:p"))).append(new_run(mark))
-            hand.text(mark)
+    row, table, mark = hand.row(), hand.table(), hand.mark()
+    if row is None or table is None or row.getparent() is table:
+        return
+    if len(row.getparent().findall(qn("w:tr"))) > 2:
+        table.append(row)
+        next(row.iter(qn("w:p"))).append(new_run(mark))
+        hand.text(mark)
 
 
 def empty_header(hand: Hand) -> None:
@@ -2030,10 +2027,8 @@ def watermark(hand: Hand) -> None:
     mark = hand.mark()
     for section in hand.document.sections:
         if not section.header.is_linked_to_previous:
-            section.header._element.append(parse_xml(
-                f'<w:p {_XMLNS} xmlns:v="urn:schemas-microsoft-com:vml"><w:r><w:pict><v:shape id="w{hand.unique()}" '
-                f'style="width:100pt;height:30pt"><v:textpath string="{mark}"/></v:shape></w:pict></w:r></w:p>'
-            ))  # fmt: skip
+            text = f'<v:textpath string="{mark}"/>'
+            section.header._element.append(_shape(hand, text))
     hand.expect(
         "水印",
         lambda seen: any(n.get("string") == mark for root in seen.stories() for n in root.iter()),
@@ -2059,53 +2054,55 @@ def second_contents(hand: Hand) -> None:
     if place is not None:
         place.addnext(new_paragraph(""))
         new = place.getnext()
-        for inner in ('<w:fldChar w:fldCharType="begin"/>', "<w:instrText> TOC \\o \"1-2\" \\h </w:instrText>",
-                      '<w:fldChar w:fldCharType="separate"/>', "<w:t>请更新</w:t>",
-                      '<w:fldChar w:fldCharType="end"/>'):  # fmt: skip
-            new.append(xml(f"<w:r>{inner}</w:r>"))
+        new.extend(new_field('TOC \\o "1-2" \\h', "请更新"))
         new.addnext(new_paragraph(mark))
         hand.text(mark)
-        count = sum(code.startswith("TOC") for code, _, _ in field_parts(hand.body))
-        hand.expect("另一个目录", lambda seen: sum(
-            code.startswith("TOC") for code, _, _ in field_parts(seen.body)) == count)  # fmt: skip
+        count = _contents(hand.body)
+        hand.expect("另一个目录", lambda seen: _contents(seen.body) == count)
+
+
+def _contents(body: Element) -> int:
+    return sum(code.startswith("TOC") for code, _, _ in field_parts(body))
 
 
 def tracked_cell(hand: Hand) -> None:
-    """Everything in a row struck out and typed anew under tracked changes."""
+    """Words of a row struck out and typed anew under tracked changes."""
     row, mark = hand.row(), hand.mark()
-    runs = [] if row is None else [r for r in row.iter(qn("w:r")) if tag(r.getparent()) == "p" and r.find(qn("w:t")) is not None
-                                   and r.find(qn("w:fldChar")) is None]  # fmt: skip
-    for run in runs[:1]:
+    inside = [] if row is None else [r for r in hand.runs(1) if row in r.iterancestors()]
+    for run in inside[:1]:
         new = _change(hand, "del")
         run.addprevious(new)
         new.append(_deleted(run))
         new.addnext(_change(hand, "ins", new_run(mark)))
-        hand.text(mark) if not any(run in result for _, _, result in hand.bound()) else None
+        _expect_change(hand, "ins", mark)
 
 
 OPERATORS: list[Callable[[Hand], None]] = [
-    add_paragraph, add_paragraph_with_own_heading, delete_paragraph, move_paragraph, split_paragraph,
-    join_paragraphs, change_words, delete_words, append_words, prepend_words, replace_everywhere,
-    change_heading, retype_heading, line_break, look_of_words, look_of_paragraph, look_of_number,
-    layout_of_paragraph, style_of_paragraph, page_break, own_section, bullet_list, add_table,
-    delete_table, move_table, edit_cell, retype_cell, add_row, copy_row, delete_row, move_row,
-    split_table, add_column, delete_column, merge_cells, shade_cell, width_of_column, table_from_row,
-    paragraph_into_cell, insert_picture, replace_picture, resize_picture, delete_picture, copy_picture,
-    move_picture, retitle_picture, comment_on_words, comment_on_number, comment_inside_number,
+    add_paragraph, add_paragraph_with_own_heading, delete_paragraph, move_paragraph,
+    split_paragraph, join_paragraphs, change_words, delete_words, append_words, prepend_words,
+    replace_everywhere, change_heading, retype_heading, line_break, look_of_words,
+    look_of_paragraph, look_of_number, layout_of_paragraph, style_of_paragraph, page_break,
+    own_section, bullet_list, add_table, delete_table, move_table, edit_cell, retype_cell,
+    add_row, copy_row, delete_row, move_row, split_table, add_column, delete_column,
+    merge_cells, shade_cell, width_of_column, table_from_row, paragraph_into_cell,
+    insert_picture, replace_picture, resize_picture, delete_picture, copy_picture, move_picture,
+    retitle_picture, comment_on_words, comment_on_number, comment_inside_number,
     comment_over_paragraphs, comment_on_picture, comment_on_contents, tracked_insertion,
     tracked_deletion, tracked_replacement, tracked_paragraph, tracked_paragraph_deletion,
     tracked_looks, tracked_row, tracked_row_deletion, tracked_move, overtype_number,
     overtype_number_tracked, add_to_number, unlink_field, delete_field, delete_field_tracked,
-    insert_field_tracked, simple_field, merge_format, split_code, split_result, insert_fixed_path,
-    nested_field, own_property, drop_properties, change_property, edit_caption_number, edit_contents,
-    delete_bookmark, copy_paragraph, user_bookmark, reference_to_caption, link, link_words, footnote,
-    footnote_with_number, endnote, edit_header, overtype_header, unlink_header, text_box, equation,
-    control_around_paragraph, control_around_words, move_section, copy_section, core_property,
-    track_revisions, own_style, set_text, set_cell, grow_table, delete_section, section_in_a_cell,
-    replace_numbers, look_of_everything, copy_number, move_number, table_to_text, sort_rows,
-    row_to_other_table, empty_header, watermark, landscape, empty_paragraphs, second_contents,
-    tracked_cell,
-    set_text, set_cell, grow_table, delete_section, section_in_a_cell, replace_numbers, look_of_everything, copy_number, move_number, table_to_text, sort_rows, row_to_other_table, empty_header, watermark, landscape, empty_paragraphs, second_contents, tracked_cell,
+    insert_field_tracked, simple_field, merge_format, split_code, split_result,
+    insert_fixed_path, nested_field, own_property, drop_properties, change_property,
+    edit_caption_number, edit_contents, delete_bookmark, copy_paragraph, user_bookmark,
+    reference_to_caption, link, link_words, footnote, footnote_with_number, endnote,
+    edit_header, overtype_header, unlink_header, text_box, equation, control_around_paragraph,
+    control_around_words, move_section, copy_section, core_property, track_revisions, own_style,
+    set_text, set_cell, grow_table, delete_section, section_in_a_cell, replace_numbers,
+    look_of_everything, copy_number, move_number, table_to_text, sort_rows, row_to_other_table,
+    empty_header, watermark, landscape, empty_paragraphs, second_contents, tracked_cell,
+    set_text, set_cell, grow_table, delete_section, section_in_a_cell, replace_numbers,
+    look_of_everything, copy_number, move_number, table_to_text, sort_rows, row_to_other_table,
+    empty_header, watermark, landscape, empty_paragraphs, second_contents, tracked_cell,
 ]  # fmt: skip
 
 

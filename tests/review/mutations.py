@@ -23,8 +23,8 @@ from docx.oxml.ns import qn
 from docx.oxml.parser import parse_xml
 
 from evalkit.core.model import Result
-from evalkit.word.bind import document_fields, properties, set_properties, units
-from evalkit.word.oxml import Element, el, paragraph, plain_text, run
+from evalkit.ooxml.bind import document_fields, properties, set_properties, units
+from evalkit.ooxml.oxml import Element, el, paragraph, plain_text, run
 
 FIGURE = re.compile(r"\d+\.\d+|\d{3,}(?![号-])")
 

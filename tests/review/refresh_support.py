@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Rendered demo reports, the same with other data, and what a refresh promises, checked."""
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ from evalkit.core.model import GroupScore, IndicatorScore, Result
 from evalkit.core.numbers import round_to
 from evalkit.core.paths import asset
 from evalkit.core.store import sha256
+from evalkit.ooxml import package
 from evalkit.report import evaluation
 from evalkit.report.figures import TITLES
 from evalkit.review import delivery
-from evalkit.word import package
 from evalkit.workflows import project_evaluation
 
 TEMPLATE = asset("templates", "project_evaluation.docx")
@@ -104,8 +105,8 @@ def rescored(result: Result, indicators: list[IndicatorScore]) -> Result:
         return GroupScore(level1=one, level2=two, points=points, score=score, rate=rate)
 
     ones = list(dict.fromkeys(i.level1 for i in indicators))
-    groups = [group(one, two) for one in ones
-              for two in ("", *dict.fromkeys(i.level2 for i in indicators if i.level1 == one))]  # fmt: skip
+    twos = {one: dict.fromkeys(i.level2 for i in indicators if i.level1 == one) for one in ones}
+    groups = [group(one, two) for one in ones for two in ("", *twos[one])]
     low = sum((i.score or Decimal(0) for i in indicators), Decimal(0))
     high = sum((i.points if i.score is None else i.score for i in indicators), Decimal(0))
     points = sum((i.points for i in indicators), Decimal(0))
@@ -124,10 +125,10 @@ def change_scores(source: Source, dice: Random) -> Source:
     for place in dice.sample(range(len(indicators)), dice.randrange(1, 5)):
         i = indicators[place]
         score = round_to(i.points * dice.randrange(60, 100) / 100, 2)
-        indicators[place] = i.model_copy(update={
-            "score": score, "lost": i.points - score, "gap": "",
-            "rate": round_to(score / i.points * 100, 2), "reason": f"复核发现{dice.randrange(99)}处不符",
-        })  # fmt: skip
+        reason = f"复核发现{dice.randrange(99)}处不符"
+        new = {"score": score, "lost": i.points - score, "gap": "", "reason": reason}
+        new["rate"] = round_to(score / i.points * 100, 2)
+        indicators[place] = i.model_copy(update=new)
     return replace(source, result=rescored(source.result, indicators))
 
 
@@ -341,7 +342,9 @@ def broken_promises(
             if item.listed not in said and (still or (path and count[path] < wanted[path])):
                 yield f"不在冲突清单中：{item.what}"
         elif item.holds(now) and not item.holds(done) and item.said[:20] not in said:
-            yield f"丢失：{item.what}"
+            gone = "手改" not in item.said and item.said[:12] not in done.text
+            if item.said == "\0" or not gone:  # what was dressed may be gone with its data
+                yield f"丢失：{item.what}"
     rendered = set(old.paragraphs)
     after = set(done.paragraphs)
     for text in set(now.paragraphs) - rendered - after:
@@ -373,7 +376,8 @@ def broken_promises(
         if key not in will and key in ends and shown(was[key])[:30] not in said:
             yield f"留下了旧的：{shown(ends[key])[:50]}"
     for key in will:
-        if key not in was and key not in ends and shown(will[key])[:20] not in said:
+        first = shown(will[key]).split("｜")[0]
+        if key not in was and key not in ends and first[:15] not in said:
             yield f"没有加入新的：{shown(will[key])[:50]}"
     yield from wrong_numbers(done.body)
     # Their order is that of the fresh rendering, but for what people moved.
@@ -424,10 +428,35 @@ def _same(one: Any, other: Any) -> bool:
     """No difference in words, parts or looks that a person could have made."""
 
     def parts(element: Any) -> Counter[str]:
-        kinds = ("ins", "del", "moveFrom", "moveTo", "hyperlink", "sdt", "drawing", "commentReference",
-                 "footnoteReference", "endnoteReference", "oMath", "pict", "color", "sz", "shd", "i",
-                 "strike", "highlight", "u", "tc", "p", "spacing", "rFonts", "fldSimple", "tbl",
-                 "bookmarkStart", "fldChar")  # fmt: skip
+        kinds = {
+            "ins",
+            "del",
+            "moveFrom",
+            "moveTo",
+            "hyperlink",
+            "sdt",
+            "drawing",
+            "commentReference",
+            "footnoteReference",
+            "endnoteReference",
+            "oMath",
+            "pict",
+            "color",
+            "sz",
+            "shd",
+            "i",
+            "strike",
+            "highlight",
+            "u",
+            "tc",
+            "p",
+            "spacing",
+            "rFonts",
+            "fldSimple",
+            "tbl",
+            "bookmarkStart",
+            "fldChar",
+        }
         return Counter(tag(n) for n in element.iter() if tag(n) in kinds)
 
     cells = [[words(p) for p in e.iter(qn("w:p"))] for e in (one, other)]

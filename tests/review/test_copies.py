@@ -21,11 +21,11 @@ from docx.oxml.parser import parse_xml
 from openxml_audit import OpenXmlValidator
 
 from evalkit.core.problem import EvalkitError, Problem
+from evalkit.ooxml import bind, package
+from evalkit.ooxml.oxml import plain_text
 from evalkit.review import handover, opinions, pdf
 from evalkit.review.copies import copy_report, review_copy
 from evalkit.review.opinions import MACHINE_AUTHOR
-from evalkit.word import bind, package
-from evalkit.word.oxml import plain_text
 
 soffice = pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
 

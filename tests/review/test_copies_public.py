@@ -26,10 +26,10 @@ from support import SOAK, demo_projects
 from evalkit.core.model import Result
 from evalkit.core.problem import EvalkitError
 from evalkit.core.store import sha256
+from evalkit.ooxml import package
+from evalkit.ooxml.oxml import plain_text
 from evalkit.review import handover
 from evalkit.review.handover import public_copy
-from evalkit.word import package
-from evalkit.word.oxml import plain_text
 
 PUBLISHED = [p.workbook.parent.name for p in demo_projects() if p.stage != "初稿"]
 FEW = PUBLISHED if SOAK else PUBLISHED[-3:]

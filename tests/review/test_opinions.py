@@ -23,10 +23,10 @@ from openpyxl import load_workbook
 from openxml_audit import OpenXmlValidator
 
 from evalkit.core.problem import EvalkitError, errors
+from evalkit.ooxml import bind, package
+from evalkit.ooxml.oxml import el, field, plain_text, run
 from evalkit.review import opinions
 from evalkit.review.opinions import MACHINE_AUTHOR, SHEET, TABLE, collect, undecided
-from evalkit.word import bind, package
-from evalkit.word.oxml import el, field, plain_text, run
 from evalkit.workbook.blank import write_blank
 from evalkit.workbook.manual import manual
 from evalkit.workbook.reader import read

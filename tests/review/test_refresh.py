@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """A report that people edited is the base of the next one; what is promised of that, one by one."""
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import openpyxl
 import pytest
 from docx import Document
 from docx.oxml.ns import qn
@@ -30,14 +33,16 @@ from refresh_support import (
     rescored,
     through_libreoffice,
 )
+from support import DEMO, load
 
 from evalkit.core import result_file
 from evalkit.core.problem import EvalkitError
 from evalkit.core.store import sha256
+from evalkit.ooxml import bind
 from evalkit.report import evaluation
 from evalkit.review.delivery import CONFLICTS, REPORT
-from evalkit.word import bind
 from evalkit.word.blocks import Column, Table
+from evalkit.workflows import project_evaluation as workflow
 
 
 @dataclass
@@ -110,11 +115,33 @@ def bound(document: Any, path: str) -> list[tuple[list[Any], list[Any]]]:
 
 def rows(seen: Seen, caption: str) -> list[str]:
     """Rows of the table under a caption."""
-    above = next(p for p in seen.body.iterchildren(qn("w:p"))
-                 if caption in words(p) and any(c.startswith("SEQ") for c, _, _ in field_parts(p)))  # fmt: skip
+    above = next(
+        p
+        for p in seen.body.iterchildren(qn("w:p"))
+        if caption in words(p) and any(c.startswith("SEQ") for c, _, _ in field_parts(p))
+    )
     table = next(n for n in above.itersiblings() if tag(n) == "tbl")
-    return ["｜".join("".join(t.text or "" for t in c.iter(qn("w:t"))) for c in r.findall(qn("w:tc")))
-            for r in table.findall(qn("w:tr"))]  # fmt: skip
+    cells = (
+        ["".join(t.text or "" for t in cell.iter(qn("w:t"))) for cell in row.findall(qn("w:tc"))]
+        for row in table.findall(qn("w:tr"))
+    )
+    return ["｜".join(row) for row in cells]
+
+
+def headings(document: Any) -> list[Any]:
+    """Paragraphs in a heading style."""
+    body = document.element.body
+    return [p for p in body.iterchildren(qn("w:p")) if p.style and "Heading" in p.style]
+
+
+def section(document: Any, title: str) -> list[Any]:
+    """A heading that begins so, and the paragraphs under it."""
+    found = [next(p for p in headings(document) if words(p).startswith(title))]
+    for node in found[0].itersiblings():
+        if tag(node) != "p" or (node.style and "Heading" in node.style):
+            break
+        found += [node] if words(node) else []
+    return found
 
 
 # --- untouched parts follow the data --------------------------------------------------------
@@ -218,7 +245,7 @@ def test_edited_prose_stays_and_is_flagged_until_someone_deals_with_it(project: 
 
     project.edit(reword)
     place = [p for p in project.seen.paragraphs if "经专家会议讨论" in p]
-    new = drop_indicator(lower(project.source), Random(1))
+    new = drop_indicator(lower(project.source), Random(1))  # noqa: S311
     project.again(new)
     assert [p for p in project.seen.paragraphs if "经专家会议讨论" in p] == place
     truth = evaluation.printed(new.result)
@@ -234,7 +261,7 @@ def test_prose_that_new_data_contradict_is_flagged_at_every_run_until_it_is_edit
     def reword(document: Any) -> None:
         head = next(p for p in document.element.body.iterchildren(qn("w:p"))
                     if words(p).startswith(start) and p.style and "Heading" in p.style)  # fmt: skip
-        award = [n for n in itertools_take(head)][-1]
+        award = list(itertools_take(head))[-1]
         next(r for r in award.iter(qn("w:r")) if words(r)).append(xml("<w:t>经现场复核，</w:t>"))
 
     project.edit(reword)
@@ -297,7 +324,7 @@ def test_formatting_comments_changes_lists_pictures_and_links_stay(
     assert [i.get(qn("w:author")) for i in project.seen.body.iter(qn("w:ins"))] == ["王复核"]
     assert "修订插入的话" in project.seen.text
     assert sum(project.seen.pictures.values()) == sum(
-        Seen(list(project.out.glob("*_人工修改_1*"))[0]).pictures.values()
+        Seen(next(iter(project.out.glob("*_人工修改_1*")))).pictures.values()
     )
 
 
@@ -414,7 +441,7 @@ def test_a_tracked_change_of_a_number_is_listed_with_its_author(project: Project
     project.again()
     (listed,) = project.conflicts
     assert (listed["now"], listed["author"]) == ("96.00", "张主任")
-    assert not [n for n in project.seen.body.iter(qn("w:ins"), qn("w:del"))]
+    assert not list(project.seen.body.iter(qn("w:ins"), qn("w:del")))
 
 
 def test_a_number_typed_over_that_the_new_data_confirm_is_no_conflict(project: Project) -> None:
@@ -422,6 +449,37 @@ def test_a_number_typed_over_that_the_new_data_confirm_is_no_conflict(project: P
     project.edit(overtype("score.total", total(new)))
     project.again(new)
     assert project.conflicts == []
+
+
+def test_a_score_changed_in_word_and_then_recorded_is_no_conflict_through_the_whole_workflow(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "project"
+    shutil.copytree(DEMO / "bus_subsidy", folder)
+    workbook, out = folder / "数据底稿.xlsx", tmp_path / "out"
+
+    def run() -> Path:
+        data = load(workbook, out=str(out))
+        result = workflow.evaluate(data)
+        return workflow.deliver(data, result, workflow.draw(data, result))["评价报告"]
+
+    report = run()
+    document = Document(str(report))
+    document.add_paragraph("复核补充的话。")
+    overtype("score.indicators.a101.score", "1.50")(document)
+    document.save(str(report))
+    book = openpyxl.load_workbook(workbook)
+    record = (1, "A101", 2, "1.50", "专家认为依据不足", "专家意见", "王主任", date(2025, 6, 20))
+    for column, value in enumerate(record, start=1):
+        book["调分记录"].cell(3, column).value = value
+    book.save(workbook)
+    assert run() == report
+    listed = json.loads((out / CONFLICTS).read_text(encoding="utf-8"))["conflicts"]
+    assert [c for c in listed if c["kind"] == "number"] == []
+    assert "复核补充的话。" in Seen(report).paragraphs
+    assert ("score.indicators.a101.score", "1.50") in Seen(report).fields
+    problems = json.loads((out / "checks.json").read_text(encoding="utf-8"))["problems"]
+    assert not [p for p in problems if p["code"].startswith("docx.")]
 
 
 def test_a_property_changed_in_words_dialog_and_refreshed_there_is_listed(project: Project) -> None:
@@ -773,7 +831,7 @@ def test_a_table_of_a_thousand_rows_is_refreshed_in_linear_time(
         changed = [row | {"title": f"{row['title']}改"} for row in evidence[:-5]]
         tables = {
             **tables,
-            "evidence": changed + [{**evidence[0], "no": "9-新", "title": "新资料"}],
+            "evidence": [*changed, {**evidence[0], "no": "9-新", "title": "新资料"}],
         }
         new = replace(source, result=source.result.model_copy(update={"tables": tables}))
         begun = time.process_time()
@@ -809,6 +867,6 @@ def test_changes_of_scores_alone_touch_nothing_but_what_they_change(project: Pro
     """What no new data concern has the bytes it had."""
     project.edit(lambda d: d.add_paragraph("补充。"))
     before = {words(p) for p in project.seen.body.iter(qn("w:p"))}
-    project.again(change_scores(project.source, Random(4)))
+    project.again(change_scores(project.source, Random(4)))  # noqa: S311
     after = {words(p) for p in project.seen.body.iter(qn("w:p"))}
     assert len(before - after) < 40

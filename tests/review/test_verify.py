@@ -21,8 +21,8 @@ import pytest
 from docx import Document
 
 from evalkit.core.problem import EvalkitError
-from evalkit.review import verify
-from evalkit.review.verify import check_report
+from evalkit.verify import report as verify
+from evalkit.verify.report import check_report
 
 HEAD = [
     "一级指标",

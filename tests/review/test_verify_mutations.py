@@ -16,10 +16,10 @@ from docx import Document
 from docx.oxml.ns import qn
 
 from evalkit.core.paths import asset
+from evalkit.ooxml import bind
 from evalkit.report.evaluation import report_context
 from evalkit.review.delivery import deliver_report
-from evalkit.review.verify import check_report
-from evalkit.word import bind
+from evalkit.verify.report import check_report
 
 DEMOS = {project.workbook.parent.name: project for project in support.demo_projects()}
 ROOT = Path(__file__).parents[2]

@@ -5,8 +5,8 @@ import pytest
 from docx import Document
 
 from evalkit.core.problem import EvalkitError
+from evalkit.ooxml.oxml import plain_text
 from evalkit.word.blocks import Column, Figure, Photo, PhotoGrid, Table, build, page_of
-from evalkit.word.oxml import plain_text
 
 
 def page(report_template: Path):  # type: ignore[no-untyped-def]

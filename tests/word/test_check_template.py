@@ -11,9 +11,9 @@ from docx import Document
 from docx.document import Document as WordDocument
 from word_results import ROOT, STYLE, make_result
 
+from evalkit.ooxml.oxml import field, run
 from evalkit.report import evaluation
 from evalkit.template import check as checking
-from evalkit.word.oxml import field, run
 
 OUTLINE = STYLE["outline"]["project_evaluation"]
 REQUIRED = ("score.total", "score.grade")

@@ -10,10 +10,11 @@ from docx.document import Document as WordDocument
 from docx.oxml.ns import qn
 from word_results import make_result
 
+from evalkit.ooxml import bind, package
+from evalkit.ooxml.oxml import el, plain_text, run, style_of
 from evalkit.report import evaluation
-from evalkit.word import bind, contents, package
+from evalkit.word import contents
 from evalkit.word.blocks import Figure, page_of
-from evalkit.word.oxml import el, plain_text, run, style_of
 from evalkit.word.render import RenderReport, render, settle
 
 Rendered = Callable[..., RenderReport]
@@ -31,7 +32,7 @@ def lists(document: WordDocument) -> dict[str, list[tuple[str, str]]]:
     """Entries with their page numbers, by the first words of the field's instruction."""
     return {
         code.replace("\\h \\z ", ""): [contents._said(entry) for entry in spanned]
-        for code, spanned in contents._lists(document)
+        for code, spanned in contents._lists(bind.fields(document.element.body))
     }
 
 
@@ -39,7 +40,9 @@ def targets(document: WordDocument, kind: str) -> list[str]:
     """Text of the paragraphs that the entries of a list link to."""
     body = document.element.body
     marks = {m.get(qn("w:name")): m for m in body.iter(qn("w:bookmarkStart"))}
-    spanned = next(s for code, s in contents._lists(document) if kind in code)
+    spanned = next(
+        s for code, s in contents._lists(bind.fields(document.element.body)) if kind in code
+    )
     links = [
         link.get(qn("w:anchor")) for entry in spanned for link in entry.iter(qn("w:hyperlink"))
     ]

@@ -12,8 +12,8 @@ from docx.oxml.ns import qn
 from openxml_audit import OpenXmlValidator
 from PIL import Image
 
-from evalkit.word import bind, package
-from evalkit.word.oxml import bookmark, el, field, paragraph, run
+from evalkit.ooxml import bind, package
+from evalkit.ooxml.oxml import bookmark, el, field, paragraph, run
 from evalkit.word.render import RenderReport
 
 BASE = Path(__file__).parents[2] / "templates" / "base.docx"

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from word_results import ROWS, _card, _indicator, make_result
 
 from evalkit.core.model import PolicyUse
+from evalkit.ooxml.bind import unbound
+from evalkit.ooxml.oxml import GAP, clean
 from evalkit.report import evaluation, prose
-from evalkit.word.bind import unbound
-from evalkit.word.oxml import GAP, clean
 
 CARD = _card({})
 

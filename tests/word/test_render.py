@@ -16,8 +16,8 @@ from openxml_audit import OpenXmlValidator
 from word_results import make_result
 
 from evalkit.core.problem import EvalkitError
+from evalkit.ooxml import package
 from evalkit.report import evaluation
-from evalkit.word import package
 from evalkit.word.blocks import Column, Table
 from evalkit.word.render import RenderReport, render
 

@@ -15,11 +15,11 @@ from openxml_audit import OpenXmlValidator
 from word_results import BODY, ROOT, STYLE, make_result
 
 from evalkit.core.problem import EvalkitError
+from evalkit.ooxml import bind, package
+from evalkit.ooxml.oxml import field, plain_text, run
 from evalkit.report import evaluation
 from evalkit.template import build as template
 from evalkit.template.check import check_template
-from evalkit.word import bind, package
-from evalkit.word.oxml import field, plain_text, run
 from evalkit.word.render import RenderReport, render
 
 SKELETON = ROOT / "templates" / "base.xml"

@@ -7,8 +7,8 @@ from pathlib import Path
 from docx import Document
 from docx.oxml.ns import qn
 
-from evalkit.word import transplant
-from evalkit.word.oxml import el
+from evalkit.ooxml import transplant
+from evalkit.ooxml.oxml import el
 
 
 def test_a_style_is_found_by_its_name_however_a_program_spells_it() -> None:

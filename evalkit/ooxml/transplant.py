@@ -9,7 +9,7 @@ from typing import Any
 from docx.document import Document as WordDocument
 from docx.oxml.ns import qn
 
-from evalkit.word.oxml import Element, el
+from evalkit.ooxml.oxml import Element, el
 
 
 def adopt(

@@ -14,8 +14,8 @@ from typing import Any
 
 from evalkit.core.numbers import YUAN_PER, fixed, plain, round_to, rounding_tail
 from evalkit.core.problem import Problem
-from evalkit.review.reading import Grid, Reading, chinese_number, found, pattern, spec, value
 from evalkit.scoring.scorecard import grade_of
+from evalkit.verify.reading import Grid, Reading, chinese_number, found, pattern, spec, value
 
 Bands = list[dict[str, Any]]
 Pair = tuple[Decimal, Decimal]  # part and whole

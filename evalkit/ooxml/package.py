@@ -28,8 +28,8 @@ from docx.oxml.parser import parse_xml
 
 from evalkit.core.problem import Problem, refusal
 from evalkit.core.store import write_bytes
-from evalkit.word import bind
-from evalkit.word.oxml import Element, clean, plain_text
+from evalkit.ooxml import bind
+from evalkit.ooxml.oxml import Element, clean, plain_text
 
 _MAX_BYTES = 300_000_000  # unpacked; a docx that says more is a bomb or an archive of scans
 _CUSTOM = "docProps/custom.xml"

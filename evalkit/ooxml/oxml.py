@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from docx.oxml.ns import qn
+from docx.oxml.ns import nsmap, qn
 from docx.oxml.parser import OxmlElement
 
 Element = Any  # lxml has no useful types for python-docx's element classes
 
 GAP = "待补充"
+_NAMES = {"w": nsmap["w"]}
+_W = f"{{{nsmap['w']}}}"
+_MAKER = OxmlElement("w:p")  # its parser knows python-docx's element classes
 DXA_PER_MM = 1440 / 25.4
 EMU_PER_DXA = 635
 
@@ -42,9 +45,9 @@ def el(tag: str, *children: Element | str | None, **attributes: str | int) -> El
     >>> el("jc", val="center").get(qn("w:val"))
     'center'
     """
-    element = OxmlElement(f"w:{tag}")
+    element = _MAKER.makeelement(f"{_W}{tag}", nsmap=_NAMES)
     for name, value in attributes.items():
-        element.set(qn(f"w:{name.rstrip('_')}"), str(value))
+        element.set(f"{_W}{name.rstrip('_')}", str(value))
     for child in children:
         if isinstance(child, str):
             element.text = child

@@ -22,10 +22,10 @@ from evalkit.core.numbers import YUAN_PER, plain
 from evalkit.core.paths import asset
 from evalkit.core.problem import Problem
 from evalkit.core.yaml_file import load_yaml
-from evalkit.word.bind import stories
+from evalkit.ooxml.bind import stories
+from evalkit.ooxml.oxml import Element, local_name, plain_text, style_of
+from evalkit.ooxml.package import open_document
 from evalkit.word.narrative import heading_levels
-from evalkit.word.oxml import Element, local_name, plain_text, style_of
-from evalkit.word.package import open_document
 from evalkit.workbook.names import quote
 
 _FULL = str.maketrans(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from docx.document import Document as WordDocument
@@ -21,7 +21,7 @@ from docx.opc.part import Part, XmlPart
 from docx.oxml.ns import qn
 from docx.oxml.parser import parse_xml
 
-from evalkit.word.oxml import (
+from evalkit.ooxml.oxml import (
     MARK_END,
     MARK_PATH,
     MARK_TEXT,
@@ -42,14 +42,27 @@ _NAMES = "http://schemas.openxmlformats.org/officeDocument/2006/custom-propertie
 _TYPES = "http://schemas.openxmlformats.org/officeDocument/2006/docPropsVTypes"
 _FORMAT = "{D5CDD505-2E9C-101B-9397-08002B2CF9AE}"
 _MAX_VALUE = 255
+_MARK = qn("w:fldChar")
+_GONE = (qn("w:del"), qn("w:moveFrom"))
 _STORIES = ("/header", "/footer", "/footnotes", "/endnotes")
 _LOOKS = ("b", "i", "u", "strike", "highlight", "color", "vertAlign")
 _PLAIN = {"0", "false", "none", "auto", "baseline"}
 _UNSEEN = {"lang", "kern", "noProof", "webHidden", "bCs", "iCs", "szCs", "hint"}
 _CHANGES = {"ins", "del", "moveFrom", "moveTo", "rPrChange", "pPrChange"}
-_PARTS = _CHANGES | {"drawing", "pict", "object", "AlternateContent", "footnoteReference",
-                     "endnoteReference", "hyperlink", "sdt", "oMath", "sym", "tbl"}  # fmt: skip
+_PARTS = _CHANGES | {"drawing", "pict", "object", "footnoteReference", "endnoteReference",
+                     "hyperlink", "sdt", "sym", "tbl"}  # fmt: skip
 _WORDS = {"t", "delText", "tab", "br", "cr"}
+_R, _P, _CHAR, _SIMPLE, _PROPERTIES = map(qn, ("w:r", "w:p", "w:fldChar", "w:fldSimple", "w:rPr"))
+_KIND, _CODES = qn("w:fldCharType"), (qn("w:instrText"), qn("w:delInstrText"))
+_GONE = qn("w:del"), qn("w:moveFrom")
+_RARE = {"del", "moveFrom", "fldSimple"}  # what makes the place of a text matter
+_SEEN = {qn(f"w:{name}"): name for name in
+         (*_PARTS, "fldChar", "instrText", "fldSimple", "t", "tab", "br", "tc")}  # fmt: skip
+_SCHEMAS = "{http://schemas.openxmlformats.org/"
+_SEEN |= {f"{_SCHEMAS}officeDocument/2006/math}}oMath": "oMath",
+          f"{_SCHEMAS}markup-compatibility/2006}}AlternateContent": "AlternateContent"}  # fmt: skip
+_READ = [f"{{*}}{name}" for name in sorted(
+    {*_PARTS, "fldChar", "instrText", "fldSimple", "t", "tab", "br", "tc"})]  # fmt: skip
 
 
 # --- text with bound numbers ----------------------------------------------------------------
@@ -214,7 +227,7 @@ class Field:
 
 
 def _deleted(element: Element) -> bool:
-    return any(local_name(a) in ("del", "moveFrom") for a in element.iterancestors())
+    return next(element.iterancestors(*_GONE), None) is not None
 
 
 def fields(*roots: Element) -> list[Field]:
@@ -223,30 +236,37 @@ def fields(*roots: Element) -> list[Field]:
     What a tracked change deletes is none.
     """
     found: list[Field] = []
-    opened: list[tuple[list[str], list[Element], list[Element]]] = []
-    states: list[str] = []
-    for node in (n for root in roots for n in root.iter(qn("w:r"), qn("w:fldSimple"))):
-        if node.tag == qn("w:fldSimple"):
-            found.append(Field(node.get(qn("w:instr"), "").strip(), list(node.iter(qn("w:r"))),
-                               [node]))  # fmt: skip
+    opened: list[tuple[list[str], list[Element], list[Element]]] = []  # code, result, marks
+    shown: list[bool] = []  # of each open field, whether its result has begun
+    for block in (block for root in roots for block in list(root.iter(_P)) or [root]):
+        if not opened and next(block.iter(_CHAR, _SIMPLE), None) is None:
             continue
-        for child in node:
-            kind = child.get(qn("w:fldCharType"), "") if local_name(child) == "fldChar" else ""
-            if kind == "begin":
-                opened.append(([], [], []))
-                states.append("")
-            elif kind == "separate" and opened:
-                states[-1] = kind
-            elif local_name(child) in ("instrText", "delInstrText") and opened and not states[-1]:
-                opened[-1][0].append(child.text or "")
-            if kind == "end" and opened:
-                code, result, marks = opened.pop()
-                states.pop()
-                found.append(Field("".join(code).strip(), result, [*marks, node]))
-        for (_, result, marks), state in zip(opened, states, strict=True):
-            marks.append(node)
-            if state and node.find(qn("w:fldChar")) is None:
-                result.append(node)
+        if next(block.iterancestors(_P), None) is not None and block.tag == _P:
+            continue  # in a text box: comes with the paragraph that holds it
+        for node in block.iter(_R, _SIMPLE):
+            if node.tag == _SIMPLE:
+                code = node.get(qn("w:instr"), "").strip()
+                found.append(Field(code, list(node.iter(_R)), [node]))
+                continue
+            marked = False
+            for child in node:
+                if child.tag in _CODES and opened and not shown[-1]:
+                    opened[-1][0].append(child.text or "")
+                kind = child.get(_KIND) if child.tag == _CHAR else None
+                marked |= kind is not None
+                if kind == "begin":
+                    opened.append(([], [], []))
+                    shown.append(False)
+                elif kind == "separate" and opened:
+                    shown[-1] = True
+                elif kind == "end" and opened:
+                    words, result, marks = opened.pop()
+                    shown.pop()
+                    found.append(Field("".join(words).strip(), result, [*marks, node]))
+            for (_, result, marks), begun in zip(opened, shown, strict=True):
+                marks.append(node)
+                if begun and not marked:
+                    result.append(node)
     return [item for item in found if not _deleted(item.marks[0])]
 
 
@@ -354,10 +374,12 @@ def all_units(root: Element) -> Iterator[Unit]:
                 yield Unit(name[2], name[3], name[1] == "r", start, mark)
 
 
-def seal(unit: Unit) -> None:
-    """Write the seal of its present content into its name."""
-    kind = "r" if unit.row else "k"
-    unit.start.set(qn("w:name"), f"_{kind}{unit.key}_{seal_of(unit.nodes)}")
+def seal(unit: Unit) -> str:
+    """Write the seal of its present content into its name; returns its full text."""
+    walked = list(_walk(unit.nodes))
+    name = f"_{'r' if unit.row else 'k'}{unit.key}_{_digest(walked)}"
+    unit.start.set(qn("w:name"), name)
+    return _said(walked, "result")
 
 
 def seal_of(nodes: list[Element]) -> str:
@@ -365,10 +387,14 @@ def seal_of(nodes: list[Element]) -> str:
 
     Looks that programs write of themselves count only where they change within the content.
     """
+    return _digest(_walk(nodes))
+
+
+def _digest(walked: Iterable[tuple[str, str, str]]) -> str:
     parts: list[str] = []
     others: dict[str, int] = {}
     last = ""
-    for kind, value, shape in (item for item in _walk(nodes) if item[0] != "result"):
+    for kind, value, shape in (item for item in walked if item[0] != "result"):
         mine, _, other = shape.partition(";")
         mine += f";{others.setdefault(other, len(others))}" if kind == "text" else ""
         if kind == "text" and mine == last and parts:
@@ -381,8 +407,12 @@ def seal_of(nodes: list[Element]) -> str:
 
 def text_of(nodes: list[Element], *, results: bool = True) -> str:
     """Text of content as people read it, or without field results; cells divided by ｜."""
-    kinds = ("text", "result", "cell") if results else ("text", "cell")
-    return "".join(value for kind, value, _ in _walk(nodes) if kind in kinds).removeprefix("｜")
+    return _said(_walk(nodes), "result" if results else "")
+
+
+def _said(walked: Iterable[tuple[str, str, str]], also: str) -> str:
+    kinds = ("text", "cell", also)
+    return "".join(value for kind, value, _ in walked if kind in kinds).removeprefix("｜")
 
 
 def picture_key(drawing: Element) -> str:
@@ -404,10 +434,14 @@ def _walk(nodes: list[Element]) -> Iterator[tuple[str, str, str]]:
     """Content in order as (kind, value, looks): text, result, field, cell, other things."""
     depth: list[str] = []  # state of each open field
     code = ""
+    rare = any(next(n.iterancestors(*_GONE, _SIMPLE), None) is not None for n in nodes[:1])
     for node in (inner for outer in nodes for inner in outer.iter()):
-        name = local_name(node)
+        name = _SEEN.get(node.tag)
+        rare |= name in _RARE
+        if name is None:
+            continue
         if name == "fldChar":
-            kind = node.get(qn("w:fldCharType"), "")
+            kind = node.get(_KIND, "")
             if kind == "begin":
                 depth.append(kind)
                 code = ""
@@ -420,15 +454,15 @@ def _walk(nodes: list[Element]) -> Iterator[tuple[str, str, str]]:
             code += node.text or ""
         elif name == "fldSimple":
             yield "field", _short(node.get(qn("w:instr"), "")), ""
-        elif name in ("t", "tab", "br") and not _deleted(node):
-            value = (node.text or "") if name == "t" else "\t" if name == "tab" else "\n"
-            simple = next(node.iterancestors(qn("w:fldSimple")), None) is not None
-            inside = simple or "separate" in depth
-            yield ("result" if inside else "text"), value, "" if inside else looks(node.getparent())
         elif name == "tc":
             yield "cell", "｜", ""
-        elif name in _PARTS:
+        elif name not in ("t", "tab", "br"):
             yield "other", name, ""
+        elif not rare or not _deleted(node):
+            value = (node.text or "") if name == "t" else "\t" if name == "tab" else "\n"
+            simple = rare and next(node.iterancestors(_SIMPLE), None) is not None
+            inside = simple or "separate" in depth
+            yield ("result" if inside else "text"), value, "" if inside else looks(node.getparent())
 
 
 def _short(code: str) -> str:
@@ -441,7 +475,8 @@ def looks(element: Element) -> str:
     """Looks of a run: those the kit writes itself, then, after a semicolon, all others."""
     mine: list[str] = []
     others: list[str] = []
-    for node in element.iterfind(f"{qn('w:rPr')}/*"):
+    found = element.find(_PROPERTIES)
+    for node in () if found is None else found:
         values = [v for k, v in sorted(node.items()) if k.rpartition("}")[2] not in _UNSEEN]
         value = ",".join(values) or ("none" if node.attrib else "1")
         if local_name(node) not in _UNSEEN and value.lower() not in _PLAIN:

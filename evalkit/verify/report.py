@@ -25,13 +25,13 @@ from evalkit.core.model import STRICT_STAGES, Result
 from evalkit.core.numbers import plain
 from evalkit.core.problem import SEVERITY_NAMES, Problem
 from evalkit.core.store import write_json
+from evalkit.ooxml.bind import document_fields, properties, units
+from evalkit.ooxml.oxml import GAP, Element
 from evalkit.policy import load as load_policy
 from evalkit.report.evaluation import printed
-from evalkit.review.arithmetic import Bands, check, money, said_in
-from evalkit.review.reading import Line, Reading, figures, found, normal, pattern, read, spec
 from evalkit.scoring.scorecard import grade_of
-from evalkit.word.bind import document_fields, properties, units
-from evalkit.word.oxml import GAP, Element
+from evalkit.verify.arithmetic import Bands, check, money, said_in
+from evalkit.verify.reading import Line, Reading, figures, found, normal, pattern, read, spec
 
 CHECKS = "checks.json"
 

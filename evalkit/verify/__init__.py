@@ -1,0 +1,1 @@
+"""A report against its result, and against itself: alarms and notes."""
