@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """What people do to a report: edit operators, each with what must survive of it.
 
 An operator takes a document and a random generator, changes the document and says what must be

@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """Rendered demo reports, the same with other data, and what a refresh promises, checked."""
 
 from __future__ import annotations

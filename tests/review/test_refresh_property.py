@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """Reports edited at random, refreshed with other data: nothing of anybody's work is lost."""
 
 from __future__ import annotations
