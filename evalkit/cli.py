@@ -114,7 +114,9 @@ def comments(
     """汇集批注和修订，连同来函、专家会意见，列成意见采纳情况表（XLSX 和 DOCX）。"""
     from evalkit.review import opinions
 
-    opinions.cli(report, table)
+    done = opinions.collect(report, table)
+    _tell("，".join(f"{name} {n} 条" for name, n in done.counts.items()), list(done.problems))
+    typer.echo(f"已写出 {done.table}\n已写出 {done.document}")
 
 
 @app.command("copy")
@@ -134,8 +136,7 @@ def copy(
         report, review=review, final=final, public=public, pdf=pdf,
         client_consent=client_consent, finance_consent=finance_consent,
     )  # fmt: skip
-    for path in written:
-        typer.echo(f"已写出 {path}")
+    typer.echo("\n".join(f"已写出 {path}" for path in written))
 
 
 @app.command("new")
@@ -250,9 +251,9 @@ def template_check(
 
     from evalkit.template import build, check
 
-    given = Path(name)
-    path = given if given.suffix == ".docx" else build.template_for(name, style)
-    workflow = import_module(f"evalkit.workflows.{business if path == given else name}")
+    own = name.endswith(".docx")
+    path = Path(name) if own else build.template_for(name, style)
+    workflow = import_module(f"evalkit.workflows.{business if own else name}")
     found = check.check_template(path, *workflow.sample(style))
     _tell(path.name, found)
     raise typer.Exit(1 if found else 0)

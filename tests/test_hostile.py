@@ -340,8 +340,7 @@ def test_an_odd_name_runs_or_is_refused_in_a_sentence(ran, code):
 
 
 @pytest.mark.parametrize(
-    ("code", "words"),
-    [("B-text", "不是 .xlsx 工作簿"), ("B-bomb", "解压"), ("B-locked", "加密")],
+    ("code", "words"), [("B-text", "不是 .xlsx 工作簿"), ("B-bomb", "解压"), ("B-locked", "加密")]
 )
 def test_a_file_that_is_no_workbook_stops_only_its_own_project(ran, code, words):
     outcome = ran.outcomes[code]

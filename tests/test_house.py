@@ -30,7 +30,7 @@ def _tree(path: Path) -> ast.Module:
 RULED = [*(KIT / "scoring").glob("*.py"), *(KIT / "workflows").glob("*.py")]
 PLAIN = {0, 1, 2, 100}
 CALENDAR = {  # (file, function, number): what nature, not a regulation, has set
-    ("rules.py", "on_time", "12"): "months of a year",
+    ("rules.py", "on_time", "12"): "months of a year"
 }
 _MAKERS = {"Decimal", "Fraction", "to_decimal", "of", "float", "int"}
 

@@ -28,11 +28,7 @@ class Mutant:
 
 
 MUTANTS = (
-    Mutant(
-        "half up becomes half even",
-        '(mode == "half_up" or whole % 2 == 1)',
-        "(whole % 2 == 1)",
-    ),
+    Mutant("half up becomes half even", "floor(scaled + Fraction(1, 2))", "round(scaled)"),
     Mutant(
         "a grade's lower bound no longer belongs to it",
         'if score >= band["from"]:',

@@ -53,10 +53,7 @@ def test_a_printed_self_evaluation_recomputes_but_for_its_two_departures(tmp_pat
     computed = {i.level3: i.score for i in result.score.indicators}
     printed = {name: Decimal(score) for _, name, _, _, _, score in YONGDE}
     departures = {n: (s, printed[n]) for n, s in computed.items() if s != printed[n]}
-    assert departures == {
-        "资金到位及时率": (10, 7),
-        "政策知晓率": (Decimal("9.80"), 9),
-    }
+    assert departures == {"资金到位及时率": (10, 7), "政策知晓率": (Decimal("9.80"), 9)}
     assert sum(printed.values()) == 96
     assert result.score.total == Decimal("99.80")
 

@@ -540,6 +540,8 @@ def test_the_formal_report_shows_no_machinery(project):
     for (name, text), (what, pattern) in itertools.product(texts.items(), patterns.items()):
         if name == "word/settings.xml" or name.endswith(("styles.xml", "theme1.xml")):
             text = re.sub(r"\b(?:within|linear|exact)\b", "", text)
+        # paths of bound numbers are properties and fields of the master; the 终稿 has neither
+        text = re.sub(r"\b(?:score|funds|survey|sample|document)\.[a-z0-9_.-]+", "", text)
         found = re.search(pattern, text)
         around = text[max(0, found.start() - 30) : found.end() + 30] if found else ""
         assert found is None, f"{what} in {name}: …{around}…"

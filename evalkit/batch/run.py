@@ -225,9 +225,6 @@ def _notes(copies: dict[str, Path], earlier: set[Path], made: Collection[str]) -
             yield f"{Path(name).name} 有人工修改，原文件另存为 {copy.name}"
         elif copy not in earlier:
             copy.unlink()
-    why = "正被其他程序打开"
-    if "conflicts.json" in made:
-        why += "，或数字的域已被破坏（见 conflicts.json）"
-    for path in map(Path, made):
-        if path.stem.endswith("_新"):
-            yield f"{path.stem[:-2]}{path.suffix} {why}，新文件写为 {path.name}"
+    why = "没有覆盖（正被其他程序打开，或数字的域已被破坏）"
+    for path in (path for path in map(Path, made) if path.stem.endswith("_新")):
+        yield f"{path.stem[:-2]}{path.suffix} {why}，新文件写为 {path.name}"

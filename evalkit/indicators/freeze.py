@@ -127,9 +127,8 @@ def _design(source: Source) -> list[dict[str, Any]]:
         design: dict[str, Any] = {"code": _text(row["code"])}
         design |= {field: text for field in fields if (text := _text(row[field]))}
         for part, columns in PARTS.items():
-            mine = (
-                o for o in source.tables.get(part, []) if _text(o["indicator"]) == design["code"]
-            )
+            rows = source.tables.get(part, [])
+            mine = (one for one in rows if _text(one["indicator"]) == design["code"])
             design[part] = [{column: _text(one[column]) for column in columns} for one in mine]
         designs.append(design)
     return designs

@@ -18,7 +18,6 @@ from docx.opc.constants import CONTENT_TYPE, RELATIONSHIP_TYPE
 from docx.opc.oxml import serialize_part_xml
 from docx.opc.packuri import PackURI
 from docx.opc.part import Part, XmlPart
-from docx.oxml.ns import qn
 from docx.oxml.parser import parse_xml
 
 from evalkit.ooxml.oxml import (
@@ -31,6 +30,7 @@ from evalkit.ooxml.oxml import (
     field,
     local_name,
     plain_text,
+    qn,
     run,
 )
 
@@ -42,8 +42,6 @@ _NAMES = "http://schemas.openxmlformats.org/officeDocument/2006/custom-propertie
 _TYPES = "http://schemas.openxmlformats.org/officeDocument/2006/docPropsVTypes"
 _FORMAT = "{D5CDD505-2E9C-101B-9397-08002B2CF9AE}"
 _MAX_VALUE = 255
-_MARK = qn("w:fldChar")
-_GONE = (qn("w:del"), qn("w:moveFrom"))
 _STORIES = ("/header", "/footer", "/footnotes", "/endnotes")
 _LOOKS = ("b", "i", "u", "strike", "highlight", "color", "vertAlign")
 _PLAIN = {"0", "false", "none", "auto", "baseline"}
@@ -61,8 +59,6 @@ _SEEN = {qn(f"w:{name}"): name for name in
 _SCHEMAS = "{http://schemas.openxmlformats.org/"
 _SEEN |= {f"{_SCHEMAS}officeDocument/2006/math}}oMath": "oMath",
           f"{_SCHEMAS}markup-compatibility/2006}}AlternateContent": "AlternateContent"}  # fmt: skip
-_READ = [f"{{*}}{name}" for name in sorted(
-    {*_PARTS, "fldChar", "instrText", "fldSimple", "t", "tab", "br", "tc"})]  # fmt: skip
 
 
 # --- text with bound numbers ----------------------------------------------------------------
@@ -343,11 +339,10 @@ def own(element: Element, key: str) -> None:
 def enclose(element: Element, key: str, seal: str = "0" * 10) -> None:
     """`own` for a key that is a digest already."""
     kind = "r" if local_name(element) == "tr" else "k"
-    inside = [p for p in element.iter(qn("w:p")) if plain_text(p).strip()]
-    if inside:
-        content = [child for child in inside[0] if local_name(child) != "pPr"]
-        marks = bookmark(f"_{kind}{key}_{seal}", *content, number=int(key[:7], 16))
-        inside[0].extend(marks)
+    inside = next((p for p in element.iter(_P) if plain_text(p).strip()), None)
+    if inside is not None:
+        content = [child for child in inside if local_name(child) != "pPr"]
+        inside.extend(bookmark(f"_{kind}{key}_{seal}", *content, number=int(key[:7], 16)))
 
 
 def units(root: Element) -> dict[str, Unit]:
@@ -435,7 +430,8 @@ def _walk(nodes: list[Element]) -> Iterator[tuple[str, str, str]]:
     depth: list[str] = []  # state of each open field
     code = ""
     rare = any(next(n.iterancestors(*_GONE, _SIMPLE), None) is not None for n in nodes[:1])
-    for node in (inner for outer in nodes for inner in outer.iter()):
+    row = [*_SEEN] if len(nodes) == 1 else []  # of a long content only what counts is looked at
+    for node in (inner for outer in nodes for inner in outer.iter(*row)):
         name = _SEEN.get(node.tag)
         rare |= name in _RARE
         if name is None:

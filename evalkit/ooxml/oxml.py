@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
-from docx.oxml.ns import nsmap, qn
+from docx.oxml.ns import nsmap
+from docx.oxml.ns import qn as _qn
 from docx.oxml.parser import OxmlElement
+
+qn = cache(_qn)
+"""The name lxml knows for one with a prefix; remembered, for it is asked for all the time."""
 
 Element = Any  # lxml has no useful types for python-docx's element classes
 
@@ -34,6 +40,8 @@ def clean(text: str, *, bound: bool = False) -> str:
     >>> clean("a\x00b\r\n\ue000c")
     'ab\nc'
     """
+    if text.isprintable():  # most are: nothing to look for
+        return text
     kept = _UNPRINTABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     return kept if bound else _BINDING.sub("", kept)
 
@@ -68,39 +76,53 @@ def run(text: str, *, bold: bool = False, properties: Element | None = None) -> 
             if position:
                 element.append(el("tab"))
             if piece:
-                node = el("t", piece)
-                node.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
-                element.append(node)
+                element.append(spaced("t", piece))
     return element
+
+
+def spaced(tag: str, text: str) -> Element:
+    """An element of text whose spaces count."""
+    node = copy.deepcopy(_spaced(tag))
+    node.text = text
+    return node
+
+
+@cache
+def _spaced(tag: str) -> Element:
+    node = el(tag)
+    node.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
+    return node
 
 
 def paragraph(
     style: str, *content: Element | str, keep_next: bool = False, align: str = ""
 ) -> Element:
     """A paragraph of a style id, from runs and strings."""
-    properties = el("pPr", el("pStyle", val=style))
-    if keep_next:
-        properties.append(el("keepNext"))
-    if align:
-        properties.append(el("jc", val=align))
-    runs = (run(item) if isinstance(item, str) else item for item in content)
-    return el("p", properties, *runs)
+    element = copy.deepcopy(_paragraph(style, keep_next, align))
+    element.extend(run(item) if isinstance(item, str) else item for item in content)
+    return element
+
+
+@cache
+def _paragraph(style: str, keep_next: bool, align: str) -> Element:
+    keep, centred = el("keepNext") if keep_next else None, el("jc", val=align) if align else None
+    return el("p", el("pPr", el("pStyle", val=style), keep, centred))
 
 
 def field(instruction: str, cached: Iterable[Element], *, dirty: bool = False) -> list[Element]:
     """A complex field: its runs, with the result people see until Word updates it."""
-    begin = el("fldChar", fldCharType="begin")
+    begin, code, separate, end = copy.deepcopy(_field(dirty))
+    code[0].text = f" {instruction} "
+    return [begin, code, separate, *cached, end]
+
+
+@cache
+def _field(dirty: bool) -> Element:
+    kinds = ("begin", "separate", "end")
+    begin, separate, end = (el("r", el("fldChar", fldCharType=kind)) for kind in kinds)
     if dirty:
-        begin.set(qn("w:dirty"), "true")
-    code = el("instrText", f" {instruction} ")
-    code.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
-    return [
-        el("r", begin),
-        el("r", code),
-        el("r", el("fldChar", fldCharType="separate")),
-        *cached,
-        el("r", el("fldChar", fldCharType="end")),
-    ]
+        begin[0].set(qn("w:dirty"), "true")
+    return el("p", begin, el("r", spaced("instrText", "")), separate, end)
 
 
 def bookmark(name: str, *content: Element, number: int = 0) -> list[Element]:

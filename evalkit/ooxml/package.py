@@ -15,14 +15,16 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 from docx import Document
 from docx.document import Document as WordDocument
 from docx.opc.constants import RELATIONSHIP_TYPE as RELATION
-from docx.opc.oxml import serialize_part_xml
+from docx.opc.packuri import PackURI
+from docx.opc.pkgwriter import PackageWriter
 from docx.oxml.ns import nsmap, qn
 from docx.oxml.parser import parse_xml
 
@@ -58,11 +60,6 @@ def open_document(path: Path) -> WordDocument:
     except Exception:  # whatever python-docx or lxml make of a damaged or hostile file
         raise refusal("docx.file", file=path.name) from None
     return document
-
-
-def xml_bytes(element: Element) -> bytes:
-    """A part's bytes."""
-    return serialize_part_xml(element)
 
 
 def save(
@@ -101,14 +98,22 @@ def save(
         core._element.append(core._element.makeelement(tag))
         core._element[-1].text = clean(stage)
     _number_ids(list(bind.stories(document)))
-    buffer, packed = io.BytesIO(), io.BytesIO()
-    document.save(buffer)
-    with zipfile.ZipFile(buffer) as source, zipfile.ZipFile(packed, "w") as target:
-        for name in source.namelist():
-            entry = zipfile.ZipInfo(name, _ZIP_TIME)
-            entry.compress_type, entry.create_system = zipfile.ZIP_DEFLATED, 0
-            target.writestr(entry, source.read(name))
+    package, packed = document.part.package, io.BytesIO()
+    writer: Any = PackageWriter
+    with zipfile.ZipFile(packed, "w") as archive:
+        target = SimpleNamespace(write=partial(_put, archive))
+        for part in package.parts:
+            part.before_marshal()
+        writer._write_content_types_stream(target, package.parts)
+        writer._write_pkg_rels(target, package.rels)
+        writer._write_parts(target, package.parts)
     return write_bytes(path, packed.getvalue())
+
+
+def _put(archive: zipfile.ZipFile, name: PackURI, blob: bytes) -> None:
+    entry = zipfile.ZipInfo(name.membername, _ZIP_TIME)
+    entry.compress_type, entry.create_system = zipfile.ZIP_DEFLATED, 0
+    archive.writestr(entry, blob)
 
 
 def _number_ids(stories: list[Element]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from evalkit.core import result_file
 from evalkit.core.model import Result, Stage
-from evalkit.core.problem import EvalkitError, Problem
+from evalkit.core.problem import EvalkitError, Problem, sentence
 from evalkit.core.store import keep_aside, sha256, write_json
 from evalkit.ooxml.bind import slug
 from evalkit.report.evaluation import printed
@@ -50,11 +50,8 @@ def answers(out: Path, stage: Stage) -> list[Problem]:
 
 
 def _unasked(out: Path, stage: Stage) -> list[Problem]:
-    if stage != "终稿" or (out / TABLE).exists():
-        return []
-    what = "没有意见采纳情况表：终稿前应书面征求被评价对象和委托方意见，并逐条说明是否采纳"
-    remedy = "请用 evalkit comments 生成并填写；无异议、逾期未反馈的也逐一登记"
-    return [Problem(file=TABLE, severity="note", code="opinion.table", what=what, remedy=remedy)]
+    done = stage != "终稿" or (out / TABLE).exists()
+    return [] if done else [sentence("opinion.table", file=TABLE)]
 
 
 def keep_edited(out: Path, name: str) -> None:

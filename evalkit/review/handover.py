@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from docx.document import Document as WordDocument
+from docx.opc.oxml import serialize_part_xml
 from docx.opc.packuri import PackURI
 from docx.opc.part import Part, XmlPart
 from docx.oxml.ns import nsmap, qn
@@ -156,7 +157,7 @@ def _replace(part: Part, root: Element) -> set[str]:
     if isinstance(part, XmlPart):
         part._element = new
     else:
-        part._blob = package.xml_bytes(new)
+        part._blob = serialize_part_xml(new)
     return {v for node in new.iter() for k, v in node.attrib.items() if k.startswith(_R)}
 
 

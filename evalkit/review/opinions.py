@@ -23,11 +23,10 @@ from docx import Document
 from docx.document import Document as WordDocument
 from docx.oxml.ns import qn
 from docx.oxml.parser import parse_xml
-from rich.console import Console
 
 from evalkit.core.model import Row
 from evalkit.core.paths import asset
-from evalkit.core.problem import SEVERITY_NAMES, Problem, errors, refuse, sentence
+from evalkit.core.problem import Problem, errors, refuse, sentence
 from evalkit.core.store import digest, keep_aside
 from evalkit.core.yaml_file import load_yaml
 from evalkit.ooxml import bind, package
@@ -332,13 +331,3 @@ def _annex(report: WordDocument, table: Path) -> Path:
     for element in (head, grid, foot, sign):
         wide.addprevious(element)
     return package.save(document, out, {"title": f"{title}{look['title']}"})
-
-
-def cli(report: Path, table: Path | None = None) -> None:
-    """Gather the opinions on a report and say what became of them."""
-    done = collect(report, table)
-    console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
-    console.print("，".join(f"{name} {n} 条" for name, n in done.counts.items()), style="bold")
-    for problem in done.problems:
-        console.print(f"  [{SEVERITY_NAMES[problem.severity]}] {problem}")
-    console.print(f"已写出 {done.table}\n已写出 {done.document}", style="green")

@@ -18,11 +18,10 @@ from typing import Any, Literal
 
 from docx import Document
 from docx.document import Document as WordDocument
-from docx.oxml.ns import qn
 
 from evalkit.core.problem import Problem, refusal, sentence
 from evalkit.ooxml import bind, package, transplant
-from evalkit.ooxml.oxml import Element, local_name, plain_text, style_of
+from evalkit.ooxml.oxml import Element, local_name, plain_text, qn, style_of
 from evalkit.word import render
 from evalkit.word.blocks import page_of, picture_digest
 from evalkit.word.narrative import heading_levels
@@ -146,10 +145,11 @@ class _Merge:
     def _done(self) -> Refreshed:
         kept = {key: self.known[key] for key in self.found if key in self.known}
         done = Refreshed(self.theirs, self.conflicts, {})
-        bindings = render.bindings(self.theirs)
+        documents = (self.theirs, self.ours)[: 1 + done.destroyed]
+        bindings = (_paths(list(bind.stories(document))) for document in documents)
         done.record = {
             "units": kept | {key: unit.full_text for key, unit in self.mine.items()},
-            "bindings": bindings | (render.bindings(self.ours) if done.destroyed else {}),
+            "bindings": {path: n for counts in bindings for path, n in counts.items()},
             "pictures": sorted(self.pictures), "open": self.open,
         }  # fmt: skip
         return done
@@ -191,7 +191,7 @@ class _Merge:
         """List what people typed into numbers of captions, references and contents."""
         said = {run: self.known[key] for key, unit in self.found.items() if key in self.known
                 for node in unit.nodes for run in node.iter(qn("w:r"))}  # fmt: skip
-        for item, wanted in render.labels(self.theirs):
+        for item, wanted in render.labels(self.body, bind.fields(self.body)):
             now = item.text
             last = said.get(item.marks[0], now if _LABEL.fullmatch(now) else "")
             if now != wanted and now not in last:

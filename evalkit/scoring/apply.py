@@ -177,13 +177,11 @@ def _on_time(given: Applied, points: Decimal) -> Term:
 
 
 def _step_deduct(given: Applied, points: Decimal) -> Term:
-    numbers = given.actual(), given.number("target"), given.number("per_unit")
+    pair = given.actual(), given.number("target"), given.number("per_unit")
     step, lower = given.optional("step"), given.lower()
     step = Decimal(1) if step is None else step
-    part, cap = given.choice("rounding") or "按比例", given.cap()
-    return rules.step_deduct(
-        points, *numbers, step=step, lower_is_better=lower, rounding=part, cap=cap
-    )
+    by, cap = given.choice("rounding") or "按比例", given.cap()
+    return rules.step_deduct(points, *pair, step=step, lower_is_better=lower, rounding=by, cap=cap)
 
 
 def _elements(given: Applied, points: Decimal) -> Term:

@@ -31,6 +31,7 @@ from docx.document import Document as WordDocument
 from docx.enum.section import WD_ORIENT
 from docx.enum.style import WD_STYLE_TYPE
 from docx.opc.constants import RELATIONSHIP_TYPE as RELATION
+from docx.opc.oxml import serialize_part_xml
 from docx.oxml.ns import qn
 from docx.oxml.parser import parse_xml
 from docx.shared import Emu, Mm
@@ -90,7 +91,7 @@ def build_base(style: Style, out: Path, skeleton: Path | None = None) -> Path:
     _replace(document.part.numbering_part.element, parts[qn("w:numbering")])
     _replace(document.settings.element, parts[qn("w:settings")])
     fonts = next(r for r in document.part.rels.values() if r.reltype == RELATION.FONT_TABLE)
-    fonts.target_part._blob = package.xml_bytes(parts[qn("w:fonts")])
+    fonts.target_part._blob = serialize_part_xml(parts[qn("w:fonts")])
     section = document.sections[1]  # after the cover; later sections inherit header and footer
     sides = (section.header, section.even_page_header, section.footer, section.even_page_footer)
     sources = [*filled.iter(qn("w:hdr")), *filled.iter(qn("w:ftr"))]

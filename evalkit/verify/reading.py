@@ -28,9 +28,8 @@ from evalkit.ooxml.package import open_document
 from evalkit.word.narrative import heading_levels
 from evalkit.workbook.names import quote
 
-_FULL = str.maketrans(
-    "０１２３４５６７８９％．－−", "0123456789%.--", " \u3000\xa0\u200b\ufeff\xad"
-)
+_BLANKS = " \u3000\xa0\u200b\ufeff\xad"
+_FULL = str.maketrans("０１２３４５６７８９％．－−", "0123456789%.--", _BLANKS)
 
 
 class Line(NamedTuple):

@@ -6,6 +6,7 @@ evaluated. Captions are SEQ fields with a bookmark, so Word can renumber and ref
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import math
@@ -15,12 +16,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
 from docx.document import Document as WordDocument
 from docx.image.exceptions import UnrecognizedImageError
 from docx.oxml.ns import qn
+from docx.oxml.shape import CT_Inline
+from docx.shared import Emu
 
 from evalkit.core.problem import refusal
 from evalkit.ooxml.bind import runs, unbound
@@ -190,15 +194,19 @@ def frame(
 
 def _header(table: Table, widths: Sequence[int], page: Page) -> Element:
     style = page.style("表格标题")
-    cells = (
-        _cell(w, paragraph(style, c.title)) for w, c in zip(widths, table.columns, strict=True)
-    )
+    pairs = zip(widths, table.columns, strict=True)
+    cells = (_cell(width, paragraph(style, column.title)) for width, column in pairs)
     return el("tr", el("trPr", el("cantSplit"), el("tblHeader")), *cells)
 
 
 def _rows(table: Table, widths: Sequence[int], page: Page) -> Iterator[Element]:
-    style = page.style("表格文字")
-    starts = _group_starts(table, widths)
+    style, starts = page.style("表格文字"), _group_starts(table, widths)
+
+    @cache
+    def shape(width: int, align: str, keep: bool, merged: str) -> Element:
+        content = paragraph(style, keep_next=keep, align="" if align == "left" else align)
+        return _cell(width, content, merged)
+
     # A row keeps with the next one of its group, so that groups and small tables stay whole.
     small = sum(_lines(row, widths) for row in table.rows) <= _SMALL_TABLE_LINES
     for number, row in enumerate(table.rows):
@@ -210,10 +218,9 @@ def _rows(table: Table, widths: Sequence[int], page: Page) -> Iterator[Element]:
         cells: list[Element] = []
         for text, width, column in zip(row, widths, table.columns, strict=True):
             merged = level if len(cells) < table.merge else ""
-            lines = runs(text, bold=bold) if merged != "continue" else []
-            align = "" if column.align == "left" else column.align
-            content = paragraph(style, *lines, keep_next=keep, align=align)
-            cells.append(_cell(width, content, merged))
+            cells.append(copy.deepcopy(shape(width, column.align, keep, merged)))
+            if merged != "continue":
+                cells[-1][-1].extend(runs(text, bold=bold))
         short = _lines(row, widths) <= _SHORT_ROW_LINES
         yield el("tr", el("trPr", el("cantSplit")) if short else None, *cells)
 
@@ -246,6 +253,7 @@ def _lines(row: Sequence[str], widths: Sequence[int]) -> int:
     )  # fmt: skip
 
 
+@lru_cache(4096)
 def display_width(text: str) -> int:
     """Width in half characters: Chinese counts two.
 
@@ -290,12 +298,12 @@ def picture(
     The drawing is named after `name` and its digest, so that an untouched one can be renewed.
     """
     part, target = page.document.part, str(source) if isinstance(source, Path) else source
-    _, image = part.get_or_add_image(target)
+    key, image = part.get_or_add_image(target)
     scale = min(width * EMU_PER_DXA / image.width, height * EMU_PER_DXA / image.height)
     if isinstance(source, io.BytesIO):
-        source.seek(0)
         scale = min(scale, 1)  # a picture in somebody's text is never enlarged
-    inline = part.new_pic_inline(target, round(image.width * scale), round(image.height * scale))
+    size = (Emu(round(side * scale)) for side in (image.width, image.height))
+    inline = CT_Inline.new_pic_inline(0, key, image.filename, *size)  # ids are given in the end
     for node in (inline.docPr, *inline.iter(qn("pic:cNvPr"))):
         node.set("name", f"{name}_{picture_digest(image.blob, clean(alt))}")
         node.set("descr", clean(alt))

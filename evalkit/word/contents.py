@@ -24,18 +24,27 @@ def _lists(fields: list[bind.Field]) -> list[tuple[str, list[Element]]]:
     found = []
     for item in fields:
         if item.code.split()[:1] == ["TOC"]:
-            holders = (next(mark.iterancestors(qn("w:p"))) for mark in item.marks)
-            found.append((item.code, list(dict.fromkeys(holders))))
+            holders = dict.fromkeys(p for m in item.marks for p in m.iterancestors(qn("w:p")))
+            found.append((item.code, list(holders)))
     return found
 
 
 def _put(spanned: list[Element], entries: list[Element]) -> None:
     for entry in entries:
         spanned[0].addprevious(entry)
+    for mark in [n for old in spanned for n in old.iter() if _comments(n)] if entries else ():
+        entries[0].append(mark)
     for old in spanned:
         ends_section = old.find(f".//{qn('w:sectPr')}") is not None
         for gone in [c for c in old if c.tag != qn("w:pPr")] if ends_section else [old]:
             gone.getparent().remove(gone)
+
+
+def _comments(node: Element) -> bool:
+    return (
+        node.tag in (qn("w:commentRangeStart"), qn("w:commentRangeEnd"))
+        or node.find(qn("w:commentReference")) is not None
+    )
 
 
 def collapse(document: WordDocument) -> None:
@@ -44,7 +53,7 @@ def collapse(document: WordDocument) -> None:
         _put(spanned, [paragraph(style_of(spanned[0]), *field(code, [run("…")], dirty=True))])
 
 
-def fill(document: WordDocument, page: Page) -> None:
+def fill(document: WordDocument, page: Page, found: list[bind.Field]) -> None:
     """Write the entries of contents and lists of captions as links to what they name.
 
     A list that says it already is left alone; one of captions goes with its title where there are
@@ -53,7 +62,6 @@ def fill(document: WordDocument, page: Page) -> None:
     it opens the file, without a switch that would ask at every later opening too.
     """
     body = document.element.body
-    found = bind.fields(body)
     for code, spanned in _lists(found):
         wanted = list(_listed(document, code, found))
         said = [pair for entry in spanned if (pair := _said(entry))[0]]
@@ -87,19 +95,22 @@ def _listed(
     document: WordDocument, code: str, fields: list[bind.Field]
 ) -> Iterator[tuple[str, str, Element]]:
     """Style, text and target of the entries that an instruction asks for."""
-    body, levels, numbers = document.element.body, heading_levels(document), _Numbers(document)
-    label = re.search(r'\\c\s+"?([^"\s]+)', code)
-    for item in fields if label else ():
-        if item.code.split()[:2] == ["SEQ", label and label[1]]:
-            target = next(item.marks[0].iterancestors(qn("w:p")))
-            yield "table of figures", plain_text(target).strip(), target
+    if label := re.search(r'\\c\s+"?([^"\s]+)', code):
+        for item in fields:
+            if item.code.split()[:2] == ["SEQ", label[1]]:
+                target = next(item.marks[0].iterancestors(qn("w:p")))
+                yield "table of figures", plain_text(target).strip(), target
+        return
+    levels, numbers = heading_levels(document), _Numbers(document)
     span = re.search(r'\\o\s+"?\d-(\d)', code)
-    deepest = 0 if label else int(span[1]) if span else 3
-    for heading in body.iterchildren(qn("w:p")):
-        style, title = style_of(heading), plain_text(heading).strip()
-        bare = heading.find(f"{qn('w:pPr')}/{qn('w:numPr')}/{qn('w:numId')}[@{qn('w:val')}='0']")
-        number = numbers.next(style) if bare is None else ""
-        if title and 0 < levels.get(style, 0) <= deepest:
+    bare = f"{qn('w:pPr')}/{qn('w:numPr')}/{qn('w:numId')}[@{qn('w:val')}='0']"
+    for heading in document.element.body.iterchildren(qn("w:p")):
+        style = style_of(heading)
+        if style not in levels and style not in numbers.places:
+            continue
+        title = plain_text(heading).strip()
+        number = numbers.next(style) if heading.find(bare) is None else ""
+        if title and 0 < levels.get(style, 0) <= (int(span[1]) if span else 3):
             yield f"toc {levels[style]}", number + title, heading
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import hashlib
-import io
 import itertools
 import re
 from collections import Counter
@@ -19,10 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from docx import Document
 from docx.document import Document as WordDocument
 from docx.opc.exceptions import PackageNotFoundError
-from docx.oxml.ns import qn
 from docxtpl import DocxTemplate
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
@@ -41,7 +38,9 @@ from evalkit.ooxml.oxml import (
     local_name,
     paragraph,
     plain_text,
+    qn,
     run,
+    spaced,
     style_of,
 )
 from evalkit.word import blocks as building
@@ -105,35 +104,35 @@ def render(
     if narrative:
         problems += insert_narrative(outline, page, narrative)
     _place_blocks(document, page, blocks)
-    missing = _mark_gaps(document, page)
+    missing = _mark_gaps(document, page, outline)
     generated = bind.units(document.element.body)
-    _own_rest(document, outline)
-    settle(document, page, context.get("bound", {}))
+    _own_rest(document, outline, {unit.start for unit in generated.values()})
+    shown = settle(document, page, context.get("bound", {}))
     units = bind.units(document.element.body)
     texts = {key: bind.seal(unit) for key, unit in units.items()}
     path = package.save(document, out, about)
     pictures = tuple(bind.pictures(document.element.body))
     own = tuple(key for key in units if key not in generated)
-    return RenderReport(
-        path, tuple(missing), tuple(problems), texts, bindings(document), pictures, own
-    )
+    return RenderReport(path, tuple(missing), tuple(problems), texts, shown, pictures, own)
 
 
-def settle(document: WordDocument, page: Page, values: Mapping[str, str]) -> None:
-    """Give every field its result: bound numbers, captions, references, contents."""
+def settle(document: WordDocument, page: Page, values: Mapping[str, str]) -> dict[str, int]:
+    """Give every field its result: bound numbers, captions, references, contents.
+
+    Returns how many fields show each bound number.
+    """
     bind.set_properties(document, values, keep=True)
-    for item in bind.document_fields(document):
+    body, *others = bind.stories(document)
+    found = bind.fields(body)
+    bound = [item for item in (*found, *bind.fields(*others)) if item.path]
+    for item in bound:
         if item.path in values and (item.text != values[item.path] or item.author):
             item.put(values[item.path])
-    for item, text in labels(document):
+    for item, text in labels(body, found):
         if item.text != text or item.author:
             item.put(text)
-    contents.fill(document, page)
-
-
-def bindings(document: WordDocument) -> dict[str, int]:
-    """How many fields show each bound number."""
-    return dict(Counter(item.path for item in bind.document_fields(document) if item.path))
+    contents.fill(document, page, found)
+    return dict(Counter(item.path for item in bound))
 
 
 # --- the template engine --------------------------------------------------------------------
@@ -167,9 +166,7 @@ def _fill(
         engine.render({**values, "block": block, "ref": reference, _UNIT: _unit}, environment)
     except Exception as error:  # a template may ask for anything; whatever fails, say where
         raise EvalkitError([_template_problem(template, engine, error)]) from None
-    buffer = io.BytesIO()
-    engine.docx.save(buffer)
-    document = Document(buffer)
+    document: WordDocument = engine.docx
     for story in bind.stories(document):
         split_runs(story, bind.BOUND, bind.bound_runs)
     _own_marked(document.element.body)
@@ -253,10 +250,10 @@ def _own_marked(body: Element) -> None:
     """Turn marks into units; a paragraph without one goes on from the last."""
     key, part = "", 0
     for element in list(body.iter(qn("w:p"))):
-        first = next((r for r in element.iter(qn("w:r")) if MARK_UNIT in plain_text(r)), None)
+        first = next((t for t in element.iter(qn("w:t")) if MARK_UNIT in (t.text or "")), None)
         if first is not None:
-            key, part = plain_text(first).strip(MARK_UNIT), 0
-            first.getparent().remove(first)
+            key, part = first.text.strip(MARK_UNIT), 0
+            element.remove(first.getparent())
         elif plain_text(element).startswith(MARK_BLOCK):
             key = ""
         if key:
@@ -264,11 +261,10 @@ def _own_marked(body: Element) -> None:
             part += 1
 
 
-def _own_rest(document: WordDocument, outline: Outline) -> None:
+def _own_rest(document: WordDocument, outline: Outline, owned: set[Element]) -> None:
     """What the evaluator's own text brought is known by its heading and its words."""
     seen: Counter[str] = Counter()
     heading = ""
-    owned = {unit.start for unit in bind.units(document.element.body).values()}
     for element in document.element.body:
         text = plain_text(element)
         if style_of(element) in outline.levels:
@@ -349,15 +345,13 @@ def split_runs(
 
 def _copied(text: str) -> Element:
     """A run of text that may still hold marks for a later pass."""
-    node = el("t", text)
-    node.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
-    return el("r", node)
+    return el("r", spaced("t", text))
 
 
-def labels(document: WordDocument) -> list[tuple[bind.Field, str]]:
+def labels(body: Element, fields: list[bind.Field]) -> list[tuple[bind.Field, str]]:
     """Fields that number captions or refer to bookmarks, each with what it must say."""
     counts: Counter[str] = Counter()
-    found = [item for item in bind.fields(document.element.body) if " " in item.code]
+    found = [item for item in fields if " " in item.code]
     said: dict[Element, str] = {}
     numbers = []
     for item in (item for item in found if item.code.startswith("SEQ")):
@@ -366,7 +360,7 @@ def labels(document: WordDocument) -> list[tuple[bind.Field, str]]:
         said |= dict.fromkeys(item.result, "") | {item.marks[-1]: numbers[-1][1]}
     wanted = [item for item in found if _SIMPLE_REFERENCE.fullmatch(item.code)]
     texts = dict.fromkeys((item.code.split()[1] for item in wanted), "")
-    for start in document.element.body.iter(qn("w:bookmarkStart")):
+    for start in body.iter(qn("w:bookmarkStart")):
         if texts.get(start.get(qn("w:name"))) == "":
             texts[start.get(qn("w:name"))] = _enclosed(start, said)
     references = [(item, text) for item in wanted if (text := texts[item.code.split()[1]])]
@@ -388,10 +382,9 @@ def _enclosed(start: Element, said: Mapping[Element, str]) -> str:
 # --- gaps -----------------------------------------------------------------------------------
 
 
-def _mark_gaps(document: WordDocument, page: Page) -> list[str]:
+def _mark_gaps(document: WordDocument, page: Page, outline: Outline) -> list[str]:
     """Write 待补充 under headings with nothing below; list and mark all places that say so."""
-    outline, stop = Outline.of(document), page.style("TOC Heading")
-    body = document.element.body
+    body, stop = document.element.body, page.style("TOC Heading")
     headings = [p for p in body.iterchildren(qn("w:p")) if style_of(p) in outline.levels]
     before = itertools.takewhile(lambda p: p not in headings[:1], body.iter(qn("w:p")))
     missing = ["封面和声明"] if any(GAP in plain_text(p) for p in before) else []

@@ -33,8 +33,7 @@ NEEDS = {name: Need(*row) for name, row in _TEXTS["needs"].items()}
 GUIDE: dict[str, list[list[str]]] = _TEXTS["guide"]
 DROPDOWNS: dict[str, dict[str, str]] = _TEXTS["dropdowns"]
 WORDS = {name: frozenset(words.split()) for name, words in _TEXTS["words"].items()}
-BOUNDS: dict[str, Bound] = {
-    word: bound for bound, words in _TEXTS["bounds"].items() for word in words.split()
-}
+_SIGNED = _TEXTS["bounds"].items()
+BOUNDS: dict[str, Bound] = {word: sign for sign, words in _SIGNED for word in words.split()}
 SIGNS: tuple[str, ...] = tuple(_TEXTS["signs"])
 STYLES: dict[str, dict[str, Any]] = _TEXTS["styles"]

@@ -169,10 +169,8 @@ def deliver(data: Data, result: Result, drawn: dict[str, Path]) -> dict[str, Pat
     delivery.keep_edited(out, PAPERS)
     found = [*result.problems, *for_stage(report.problems, result.stage)]
     found += package.check(report.path)
-    checks = {
-        "problems": [problem.model_dump(mode="json") for problem in found],
-        "missing": report.missing,
-    }
+    said = [problem.model_dump(mode="json") for problem in found]
+    checks = {"problems": said, "missing": report.missing}
     files = {
         "评价报告": report.path,
         "底稿": papers.write_papers(result, out / PAPERS),

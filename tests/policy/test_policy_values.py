@@ -161,12 +161,7 @@ def test_the_profiles_are_found_by_id_and_by_chinese_title():
     for profile, title in PROFILES.items():
         by_id, by_title = (policy.load(name, as_of=YEAR_END) for name in (profile, title))
         assert (
-            (by_id.profile, by_id.title)
-            == (by_title.profile, by_title.title)
-            == (
-                profile,
-                title,
-            )
+            (by_id.profile, by_id.title) == (by_title.profile, by_title.title) == (profile, title)
         )
 
 

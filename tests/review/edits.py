@@ -1649,8 +1649,7 @@ def _note(hand: Hand, kind: str, *more: Element) -> None:
     run.addnext(xml(f'<w:r><w:{kind}Reference w:id="{number}"/></w:r>'))
     hand.text(mark)
     hand.expect(
-        f"{kind}的引用",
-        lambda seen: sum(1 for _ in seen.body.iter(qn(f"w:{kind}Reference"))) > 0,
+        f"{kind}的引用", lambda seen: sum(1 for _ in seen.body.iter(qn(f"w:{kind}Reference"))) > 0
     )
 
 
@@ -2096,9 +2095,6 @@ OPERATORS: list[Callable[[Hand], None]] = [
     reference_to_caption, link, link_words, footnote, footnote_with_number, endnote,
     edit_header, overtype_header, unlink_header, text_box, equation, control_around_paragraph,
     control_around_words, move_section, copy_section, core_property, track_revisions, own_style,
-    set_text, set_cell, grow_table, delete_section, section_in_a_cell, replace_numbers,
-    look_of_everything, copy_number, move_number, table_to_text, sort_rows, row_to_other_table,
-    empty_header, watermark, landscape, empty_paragraphs, second_contents, tracked_cell,
     set_text, set_cell, grow_table, delete_section, section_in_a_cell, replace_numbers,
     look_of_everything, copy_number, move_number, table_to_text, sort_rows, row_to_other_table,
     empty_header, watermark, landscape, empty_paragraphs, second_contents, tracked_cell,

@@ -338,7 +338,9 @@ def broken_promises(
         if item.listed:
             path = item.listed if item.listed in new.properties else ""
             still = item.listed in now.text or item.listed in str(now.fields)
-            if item.listed not in said and (still or (path and count[path] < wanted[path])):
+            if item.listed not in said + done.text and (
+                still or (path and count[path] < wanted[path])
+            ):
                 yield f"不在冲突清单中：{item.what}"
         elif item.holds(now) and not item.holds(done) and item.said[:20] not in said:
             gone = "手改" not in item.said and item.said[:12] not in done.text

@@ -5,16 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from copies_reports import (
-    CONSENTS,
-    W,
-    parts,
-    put,
-    rendered,
-    result_of,
-    spoil,
-    words,
-)
+from copies_reports import CONSENTS, W, parts, put, rendered, result_of, spoil, words
 from docx import Document
 from docx.oxml.ns import qn
 from docx.oxml.parser import parse_xml

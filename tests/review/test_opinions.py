@@ -22,10 +22,10 @@ from docx.oxml.parser import parse_xml
 from openpyxl import load_workbook
 from openxml_audit import OpenXmlValidator
 
+from evalkit import cli
 from evalkit.core.problem import EvalkitError, errors
 from evalkit.ooxml import bind, package
 from evalkit.ooxml.oxml import el, field, plain_text, run
-from evalkit.review import opinions
 from evalkit.review.opinions import MACHINE_AUTHOR, SHEET, TABLE, collect, undecided
 from evalkit.workbook.blank import write_blank
 from evalkit.workbook.manual import manual
@@ -891,7 +891,7 @@ def test_the_command_says_how_many_are_new_and_open(
 ) -> None:
     document = report()
     comment(document, document.paragraphs[1], "请[bold]补充[/bold]")
-    opinions.cli(save(document, out))
+    cli.comments(save(document, out))
     said = capsys.readouterr().out
     assert "新增 1 条" in said and "未答复 1 条" in said and "L3：是否采纳为空" in said
 

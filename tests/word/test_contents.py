@@ -85,7 +85,7 @@ def test_what_says_the_same_is_left_alone(with_figure: WordDocument) -> None:
 def test_page_numbers_that_word_wrote_stay_until_an_entry_changes(
     with_figure: WordDocument,
 ) -> None:
-    for _, spanned in contents._lists(with_figure):
+    for _, spanned in contents._lists(bind.fields(with_figure.element.body)):
         for number, entry in enumerate(spanned, 1):
             next(entry.iter(qn("w:hyperlink"))).append(run(f"\t{number}"))
     before = with_figure.element.xml
@@ -147,7 +147,7 @@ def test_a_heading_copied_with_its_bookmark_gets_one_of_its_own(with_figure: Wor
 
 def test_the_end_of_a_section_in_the_list_itself_is_kept(with_figure: WordDocument) -> None:
     count = len(with_figure.sections)
-    spanned = contents._lists(with_figure)[-1][1]
+    spanned = contents._lists(bind.fields(with_figure.element.body))[-1][1]
     after = spanned[-1].getnext()
     assert after.find(f".//{qn('w:sectPr')}") is not None
     for item in list(after.pPr):
@@ -164,7 +164,7 @@ def test_the_end_of_a_section_in_the_list_itself_is_kept(with_figure: WordDocume
 
 def test_fields_of_lists_are_paired_and_styled(with_figure: WordDocument) -> None:
     page = page_of(with_figure)
-    for code, spanned in contents._lists(with_figure):
+    for code, spanned in contents._lists(bind.fields(with_figure.element.body)):
         wanted = "table of figures" if "\\c" in code else "toc"
         fitting = {key for name, key in page.ids.items() if name.startswith(wanted)}
         assert {style_of(entry) for entry in spanned} <= fitting

@@ -110,8 +110,7 @@ def test_an_entity_bomb_is_refused(lay, mini):
     )
     head = f"<!DOCTYPE worksheet [{entities}]><worksheet".encode()
     repacked(
-        path,
-        lambda _, data: data.replace("面积".encode(), b"&a8;").replace(b"<worksheet", head, 1),
+        path, lambda _, data: data.replace("面积".encode(), b"&a8;").replace(b"<worksheet", head, 1)
     )
     assert "文档类型声明" in refusal(path, mini)
 

@@ -55,8 +55,7 @@ def test_every_problem_is_a_full_address(item):
 
 def test_all_problems_come_at_once(items):
     source = items(
-        ["A1", "产出", None, "面积", "x", "奇怪"],
-        ["a1", None, None, None, 3, "定量", "2024-02-30"],
+        ["A1", "产出", None, "面积", "x", "奇怪"], ["a1", None, None, None, 3, "定量", "2024-02-30"]
     )
     assert {p.code for p in source.problems} == {
         "type.number",
@@ -149,9 +148,7 @@ def test_merged_cells_fill_down_only_where_the_schema_says(items):
 
 def test_a_blank_level_is_the_one_above_until_the_level_before_changes(items):
     source = items(
-        ITEM,
-        ["A2", None, None, "次数", 2, "定量"],
-        ["A3", "效益", None, "影响", 2, "定性（分级）"],
+        ITEM, ["A2", None, None, "次数", 2, "定量"], ["A3", "效益", None, "影响", 2, "定性（分级）"]
     )
     assert values(source, "items", "level1") == ["产出", "产出", "效益"]
     assert values(source, "items", "level2") == ["数量", "数量", None]
