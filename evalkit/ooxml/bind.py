@@ -52,7 +52,7 @@ _PARTS = _CHANGES | {"drawing", "pict", "object", "footnoteReference", "endnoteR
 _WORDS = {"t", "delText", "tab", "br", "cr"}
 _R, _P, _CHAR, _SIMPLE, _PROPERTIES = map(qn, ("w:r", "w:p", "w:fldChar", "w:fldSimple", "w:rPr"))
 _KIND, _CODES = qn("w:fldCharType"), (qn("w:instrText"), qn("w:delInstrText"))
-_GONE = qn("w:del"), qn("w:moveFrom")
+_GONE, _TRACKED = (qn("w:del"), qn("w:moveFrom")), [qn(f"w:{name}") for name in _CHANGES]
 _RARE = {"del", "moveFrom", "fldSimple"}  # what makes the place of a text matter
 _SEEN = {qn(f"w:{name}"): name for name in
          (*_PARTS, "fldChar", "instrText", "fldSimple", "t", "tab", "br", "tc")}  # fmt: skip
@@ -175,10 +175,9 @@ class Field:
     @property
     def author(self) -> str:
         """Who changed the result, but not the whole field, under tracked changes."""
-        around = set(self.marks[0].iterancestors())
-        lines = (a for r in self.result for a in r.iterancestors() if a not in around)
-        changes = (a for a in lines if local_name(a) in _CHANGES)
-        return next((str(a.get(qn("w:author"), "")) for a in changes), "")
+        around = set(self.marks[0].iterancestors(*_TRACKED))
+        above = (a for r in self.result for a in r.iterancestors(*_TRACKED) if a not in around)
+        return next((str(a.get(qn("w:author"), "")) for a in above), "")
 
     def put(self, text: str) -> None:
         """Write the result into its first run of text; that run's looks and all comments stay."""
@@ -331,18 +330,19 @@ class Unit:
         return not self.whole or seal_of(self.nodes) != self.seal
 
 
-def own(element: Element, key: str) -> None:
-    """Enclose a paragraph's content, or a row's first text, as the unit of that key."""
-    enclose(element, hashlib.sha256(key.encode()).hexdigest()[:12])
+def own(element: Element, key: str) -> str:
+    """Enclose a paragraph's content, or a row's first text, as the unit of that key's digest."""
+    return enclose(element, hashlib.sha256(key.encode()).hexdigest()[:12])
 
 
-def enclose(element: Element, key: str, seal: str = "0" * 10) -> None:
-    """`own` for a key that is a digest already."""
+def enclose(element: Element, key: str, seal: str = "0" * 10) -> str:
+    """`own` for a key that is a digest already; returns it."""
     kind = "r" if local_name(element) == "tr" else "k"
     inside = next((p for p in element.iter(_P) if plain_text(p).strip()), None)
     if inside is not None:
         content = [child for child in inside if local_name(child) != "pPr"]
         inside.extend(bookmark(f"_{kind}{key}_{seal}", *content, number=int(key[:7], 16)))
+    return key
 
 
 def units(root: Element) -> dict[str, Unit]:

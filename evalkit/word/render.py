@@ -105,14 +105,13 @@ def render(
         problems += insert_narrative(outline, page, narrative)
     _place_blocks(document, page, blocks)
     missing = _mark_gaps(document, page, outline)
-    generated = bind.units(document.element.body)
-    _own_rest(document, outline, {unit.start for unit in generated.values()})
+    narrated = _own_rest(document, outline)
     shown = settle(document, page, context.get("bound", {}))
     units = bind.units(document.element.body)
     texts = {key: bind.seal(unit) for key, unit in units.items()}
     path = package.save(document, out, about)
     pictures = tuple(bind.pictures(document.element.body))
-    own = tuple(key for key in units if key not in generated)
+    own = tuple(key for key in narrated if key in units)
     return RenderReport(path, tuple(missing), tuple(problems), texts, shown, pictures, own)
 
 
@@ -261,23 +260,25 @@ def _own_marked(body: Element) -> None:
             part += 1
 
 
-def _own_rest(document: WordDocument, outline: Outline, owned: set[Element]) -> None:
-    """What the evaluator's own text brought is known by its heading and its words."""
+def _own_rest(document: WordDocument, outline: Outline) -> list[str]:
+    """What the evaluator's own text brought is known by its heading and its words; its keys."""
     seen: Counter[str] = Counter()
-    heading = ""
+    heading, keys = "", []
     for element in document.element.body:
-        text = plain_text(element)
         if style_of(element) in outline.levels:
-            heading = text
-        if any(node in owned for node in element.iter(qn("w:bookmarkStart"))):
+            heading = plain_text(element)
+        names = (node.get(qn("w:name"), "") for node in element.iter(qn("w:bookmarkStart")))
+        codes = (code.text or "" for code in element.iter(qn("w:instrText")))
+        if any(map(bind.OWNED.fullmatch, names)) or any("TOC" in code for code in codes):
             continue
-        if any("TOC" in (code.text or "") for code in element.iter(qn("w:instrText"))):
-            continue
-        name = hashlib.sha256(f"{heading}|{text}".encode()).hexdigest()[:16]
-        seen[name] += 1
-        rows = element.iter(qn("w:tr")) if local_name(element) == "tbl" else [element]
-        for number, row in enumerate(list(rows)):
-            bind.own(row, f"text.{name}.{seen[name]}.{number}")
+        rows = list(element.iter(qn("w:tr"))) or [element]  # a table is known by its first row
+        first = hashlib.sha256(f"{heading}|{plain_text(rows[0])}".encode()).hexdigest()[:16]
+        seen[first] += 1
+        for row in rows:
+            name = f"{first}.{seen[first]}.{plain_text(next(row.iter(qn('w:tc')), row))}"
+            seen[name] += 1
+            keys.append(bind.own(row, f"text.{name}.{seen[name]}"))
+    return keys
 
 
 # --- blocks and references ------------------------------------------------------------------

@@ -229,6 +229,26 @@ def test_changed_narrative_replaces_what_nobody_touched(project: Project) -> Non
     assert project.conflicts == []
 
 
+def test_a_changed_cell_of_the_narratives_table_changes_in_place(project: Project) -> None:
+    def widen(document: Any) -> None:
+        caption = paragraph(document, "规制成本确认情况")
+        table = next(n for n in caption.itersiblings() if tag(n) == "tbl")
+        table.find(qn("w:tblGrid"))[0].set(qn("w:w"), "3333")
+
+    project.edit(widen)
+    document = Document(io.BytesIO(project.source.narrative or b""))
+    document.tables[0].rows[1].cells[1].text = "888.88"
+    out = io.BytesIO()
+    document.save(out)
+    before = rows(project.seen, "规制成本确认情况")
+    project.again(replace(project.source, narrative=out.getvalue()))
+    after = rows(project.seen, "规制成本确认情况")
+    assert [n for n in range(len(after)) if after[n] != before[n]] == [1]
+    assert "888.88" in after[1]
+    assert "3333" in {n.get(qn("w:w")) for n in project.seen.body.iter(qn("w:gridCol"))}
+    assert project.conflicts == []
+
+
 # --- what people did stays ------------------------------------------------------------------
 
 
