@@ -1,0 +1,1 @@
+"""Forms that units filed, read as they were filed: what stands in them, cell by cell."""
