@@ -4,13 +4,12 @@ Fields carry the names they have in result.json (``score.total``, ``funds.arrive
 template reads like the result. Money is printed in 万元 without its unit, rates with their sign.
 """
 
-from __future__ import annotations
-
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from evalkit.ooxml.bind import bound
 from evalkit.ooxml.oxml import GAP
 from evalkit.report import prose
 from evalkit.report.figures import TITLES, alt_text
+from evalkit.report.sheets import opened
 from evalkit.template.build import load_style
 from evalkit.word.blocks import Block, Column, Figure, Photo, PhotoGrid, Table
 
@@ -32,7 +32,8 @@ Rows = Sequence[Mapping[str, str]]
 REQUIRED = ("score.total", "score.grade")  # a report without them says nothing
 _MONEY = ("initial", "budget", "arrived", "spent")
 _PRINT: dict[str, Callable[[Decimal], str]] = {
-    "wan": wan, "count": plain, "percent": lambda rate: prose.figure(rate, "%"),
+    "wan": wan, "count": plain, "score": fixed, "fine": partial(fixed, digits=3),
+    "percent": lambda rate: prose.figure(rate, "%"),
 }  # fmt: skip
 
 
@@ -48,17 +49,17 @@ def report_context(
         EvalkitError: the style profile cannot be read.
     """
     profile = load_style(asset("params", "styles", f"{style}.yaml"))
-    blocks, card = _blocks(result, figures, photos_dir), prose.card_of(result)
-    kind = "支出绩效评价报告" if result.name.endswith("项目") else "项目支出绩效评价报告"
+    blocks = _blocks(result, figures, photos_dir)
+    kind: str = prose.WORDS["titles"][result.workflow]
+    kind = kind.removeprefix("项目") if result.name.endswith("项目") else kind
     stage = "" if result.stage == "终稿" else f"（{result.stage}）"
     mark = prose.mark_of(result)
     number = result.subject.get("report_no", "")
     optional = prose.WORDS["optional"]
     subject, texts = ({k: v or ("" if k in optional else GAP) for k, v in form.items()}
                       for form in (result.subject, result.texts))  # fmt: skip
-    issues, visits = (result.tables.get(name, []) for name in ("issues", "visits"))
-    differing = [prose.bare(r["place"]) for r in visits
-                 if r["difference"].strip("。 ") not in ("", "无", "一致", "无差异")]  # fmt: skip
+    if "conclusion" in texts:
+        texts["conclusion"] = prose.sentence(texts["conclusion"])
     header = "　".join(filter(None, (result.name + kind + stage, mark)))
     context = {
         "document": {
@@ -71,23 +72,37 @@ def report_context(
         },
         "bound": {**printed(result), "document.header": header},
         "header": bound("document.header", header),
-        "cover": {"project": result.name, "kind": kind, "stage": stage, "mark": mark,
+        "cover": {**prose.WORDS["covers"][result.workflow], "project": result.name, "kind": kind,
+                  "stage": stage, "mark": mark,
                   "number": number and f"报告编号：{number}"},
         "subject": subject,
-        "texts": {**texts, "conclusion": prose.sentence(texts["conclusion"])},
+        "texts": texts,
         **_spaces(result),
+        "has": {name: block is not None for name, block in blocks.items()}
+        | {path.replace(".", "_"): path in result.values for path in prose.WORDS["figures"]},
+        **(_evaluation(result) if result.score else
+           {n: result.tables.get(n, []) for n in prose.WORDS["loops"].get(result.workflow, ())}),
+    }  # fmt: skip
+    return context, blocks
+
+
+def _evaluation(result: Result) -> dict[str, Any]:
+    """What only the report of a scored project says."""
+    card = prose.card_of(result)
+    issues, visits = (result.tables.get(name, []) for name in ("issues", "visits"))
+    differing = [prose.bare(r["place"]) for r in visits
+                 if r["difference"].strip("。 ") not in ("", "无", "一致", "无差异")]  # fmt: skip
+    return {
         "samples": result.tables.get("samples", []),
         "visits": {"count": len(visits), "differing": len(differing),
                    "places": "、".join(differing)},
         "issues": [_issue(row) for row in issues],
         "problems": prose.numbered(row["title"] for row in issues),
         "advice": prose.numbered(row["advice"] for row in issues),
-        "bases": _bases(card), "mapping": _mapping(result),
-        "has": {name: block is not None for name, block in blocks.items()}
-        | {path.replace(".", "_"): path in result.values for path in prose.WORDS["figures"]},
+        "bases": _bases(card),
+        "mapping": prose.said("mapping", card.indicators, result.subject.get("survey_mapping")),
         **_scores(card, issues),
     }  # fmt: skip
-    return context, blocks
 
 
 def printed(result: Result) -> dict[str, str]:
@@ -95,45 +110,30 @@ def printed(result: Result) -> dict[str, str]:
 
     List items are named by their code: ``score.indicators.c201.score``.
     """
-    found = {f"{space}.{k}": text for space, mine in _figures(result).items()
-             for k, text in mine.items() if k != "change"}  # fmt: skip
     card = prose.card_of(result)
     items: list[Any] = [card, *card.level1(), *card.indicators]
-    found |= {path: text for item in items for path, text in prose.figures(item).items()}
-    return {path: text for path, text in found.items() if text != GAP}
+    scores = {path: text for item in items for path, text in prose.figures(item).items()}
+    return {path: text for path, text in {**_figures(result), **scores}.items() if text != GAP}
+
+
+def _figures(result: Result) -> dict[str, str]:
+    """Every figure that is no score, as printed, by its path in result.json."""
+    values = result.values
+    return {path: _PRINT[kind](values[path]) if path in values else GAP
+            for path, kind in prose.WORDS["figures"].items()}  # fmt: skip
 
 
 def _spaces(result: Result) -> dict[str, dict[str, str]]:
-    """The figures of `_figures` as a template sees them: bound to their paths."""
-    return {
-        space: {k: t if k == "change" or t == GAP else bound(f"{space}.{k}", t)
-                for k, t in mine.items()}
-        for space, mine in _figures(result).items()
-    }  # fmt: skip
-
-
-def _figures(result: Result) -> dict[str, dict[str, str]]:
-    """Every figure as printed, by the parts of its path, and how the budget changed."""
-    values, found = result.values, defaultdict[str, dict[str, str]](dict)
-    for path, kind in prose.WORDS["figures"].items():
+    """These figures as a template sees them: bound to their paths; and how the budget changed."""
+    found = defaultdict[str, dict[str, str]](dict)
+    for path, text in _figures(result).items():
         space, _, name = path.partition(".")
-        found[space][name] = _PRINT[kind](values[path]) if path in values else GAP
-    first, last = values.get("funds.initial"), values.get("funds.budget")
+        found[space][name] = text if text == GAP else bound(path, text)
+    first, last = map(result.values.get, ("funds.initial", "funds.budget"))
     change = Decimal(0) if first is None or last is None else last - first
     said = ("调增" if change > 0 else "调减") + wan(abs(change))
     found["funds"]["change"] = said if change else ""
     return found
-
-
-def _mapping(result: Result) -> str:
-    """How answers became satisfaction: the mapping's name, with the weights that were used."""
-    name = result.subject.get("survey_mapping") or GAP
-    traces = (i.trace for i in prose.card_of(result).indicators)
-    uses = [p.value for t in traces for p in t.policies if p.key == "survey_mappings"]
-    weights = uses[0].get(name) if uses and isinstance(uses[0], dict) else None
-    said = "、".join(plain(Decimal(str(weight))) for weight in weights or ())
-    said = said and f"（从“非常满意”到“非常不满意”依次赋{said}分）"
-    return f"“{name}”口径{said}"
 
 
 def _issue(row: Mapping[str, str]) -> dict[str, str]:
@@ -156,13 +156,13 @@ def _issue(row: Mapping[str, str]) -> dict[str, str]:
 
 def _bases(card: Scorecard) -> list[str]:
     """Documents that the scoring rules rest on, each with the number of indicators."""
-    found: dict[str, int] = {}
+    found = Counter[str]()
     for indicator in card.indicators:
         basis = indicator.trace.basis
         day = re.sub(r"(\d{4})-0?(\d{1,2})-0?(\d{1,2})", r"\1年\2月\3日", basis.dated)
         dated = f"（{day}）" if day else ""
         text = f"{basis.kind}《{basis.document.strip('《》')}》{dated}" if basis.document else GAP
-        found[text] = found.get(text, 0) + 1
+        found[text] += 1
     return [f"{text}，{count}项指标的评分标准以此为依据。" for text, count in found.items()]
 
 
@@ -172,7 +172,8 @@ def _scores(card: Scorecard, issues: Rows) -> dict[str, Any]:
     score = {
         **prose.shown(card), "grade_note": prose.sentence(card.grade_note),
         "gaps": f"{len(gaps)}项指标（{prose.listed(gaps)}）" if card.total is None else "",
-        "comparison": prose.comparison(card), "adjustments": prose.adjustments(card),
+        "comparison": prose.said("comparison", card.level1()),
+        "adjustments": prose.said("adjustments", card.indicators),
     }  # fmt: skip
     tree: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for place, i in enumerate(card.indicators):
@@ -184,7 +185,7 @@ def _scores(card: Scorecard, issues: Rows) -> dict[str, Any]:
     for group in card.level1():
         seconds = [{"name": name, "indicators": mine} for name, mine in tree[group.level1].items()]
         under = [i for i in card.indicators if i.level1 == group.level1]
-        summary = prose.group_paragraph(group, under)
+        summary = prose.said("group", group.level1, prose.shown(group), under)
         parts.append({"name": f"项目{group.level1}情况", "summary": summary, "groups": seconds})
     return {"score": score, "parts": parts}
 
@@ -209,20 +210,38 @@ def _blocks(
     for row in funds[-1:]:  # the total is what the text says
         row.update({k: whole[k] for k in _MONEY if row.get(k)})
     rows["funds"] = funds
-    blocks: dict[str, Block | None] = {}
-    for name, spec in load_yaml(asset("templates", f"{result.workflow}.yaml")).items():
-        mine = rows.get(spec["source"], [])
-        columns = [Column(c[0], float(c[2]), *c[3:]) for c in spec["columns"]]
-        body = [[row.get(c[1], "") for c in spec["columns"]] for row in mine]
-        keys = [row.get(spec["key"], "") for row in mine] if "key" in spec else []
-        total, merge = bool(mine) and "合计" in mine[-1].values(), int(spec.get("merge", 0))
-        table = Table(spec["caption"], columns, body, spec.get("unit", ""),
-                      notes.get(spec["source"], ""), merge, total, keys)  # fmt: skip
-        blocks[name] = table if mine else None
-    for name, title in TITLES.items():
+    blocks = tables(result.workflow, rows, notes)
+    for name, title in TITLES[result.workflow].items():
         path = figures.get(name)
         blocks[f"fig_{name}"] = Figure(title, path, alt_text(name, result)) if path else None
     blocks["photos"] = _photos(result.tables.get("visits", []), photos_dir)
+    return blocks
+
+
+@lru_cache(maxsize=8)
+def _specs(path: Path, _mtime: int) -> Any:
+    return load_yaml(path)
+
+
+def tables(
+    name: str, rows: Mapping[str, Rows], notes: Mapping[str, str] | None = None
+) -> dict[str, Block | None]:
+    """The tables that `templates/NAME.yaml` describes, by name; None where there are no rows.
+
+    `rows` and `notes` are by source.
+    """
+    path, blocks = asset("templates", f"{name}.yaml"), dict[str, Block | None]()
+    for table, spec in _specs(path, path.stat().st_mtime_ns).items():
+        source = spec["source"]
+        mine = rows.get(source, [])
+        fields = [*opened(spec["columns"], mine)]
+        columns = [Column(c[0], float(c[2]), *c[3:]) for c in fields]
+        body = [[row.get(c[1], "") for c in fields] for row in mine]
+        keys = [row.get(spec["key"], "") for row in mine] if "key" in spec else []
+        total, merge = bool(mine) and "合计" in mine[-1].values(), int(spec.get("merge", 0))
+        block = Table(spec["caption"], columns, body, spec.get("unit", ""),
+                      (notes or {}).get(source, ""), merge, total, keys)  # fmt: skip
+        blocks[table] = block if mine else None
     return blocks
 
 
@@ -254,9 +273,11 @@ def _range(card: Scorecard) -> str:
 
 
 def _score_rows(card: Scorecard) -> Rows:
-    rows = [{**dict(i), "standard": prose.bare(i.standard) or GAP, "reason": prose.loss_reason(i),
-             "situation": prose.situation(i), **prose.shown(i)}
-            for i in card.indicators]  # fmt: skip
+    rows = [
+        {**dict(i), **prose.shown(i), "standard": prose.bare(i.standard) or GAP,
+         "situation": prose.situation(i), "reason": prose.said("loss_reason", i)}
+        for i in card.indicators
+    ]  # fmt: skip
     known, whole = card.total is not None, prose.shown(card)
     return [*rows, {"level1": "合计", "points": whole["points"],
                     "situation": "" if known else f"总分暂计{_range(card)}分",

@@ -1,11 +1,9 @@
 """The named figures and printed tables of an evaluation, from its workbook, survey and scores."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 from evalkit.core.measure import Measure
-from evalkit.core.model import Scorecard, Source
+from evalkit.core.model import IndicatorScore, Scorecard, Source
 from evalkit.core.numbers import fixed, plain, round_to, wan
 from evalkit.scoring.indicator import funds_evaluated, split_list
 from evalkit.scoring.measures import fund_rate
@@ -13,6 +11,7 @@ from evalkit.survey.satisfaction import Survey
 from evalkit.workbook.printed import table_text
 from evalkit.workbook.schema import Schema
 
+_PRINTED = ("funds", "data", "samples", "visits", "evidence", "issues", "adjustments", "self")
 _MONEY = ("initial", "budget", "arrived", "spent")
 _RATES = {  # part and whole
     "arrival_rate": ("arrived", "budget"), "execution_rate": ("spent", "arrived"),
@@ -39,8 +38,7 @@ def values(source: Source, survey: Survey | None) -> dict[str, Decimal]:
         found["survey.valid"] = Decimal(survey.valid)
         found["survey.satisfaction"] = _rounded(survey.measure)
         for key, part, whole in (("return", "returned", "sent"), ("valid", "valid", "returned")):
-            share = _share(found[f"survey.{part}"], found[f"survey.{whole}"])
-            found[f"survey.{key}_rate"] = share
+            found[f"survey.{key}_rate"] = _share(found[f"survey.{part}"], found[f"survey.{whole}"])
     for key, (part, whole) in _COVERAGE.items():
         found[f"sample.{key}"] = _coverage(source, part, whole)
     return {key: value for key, value in found.items() if value is not None}
@@ -58,6 +56,22 @@ def _share(part: Decimal | None, whole: Decimal | None) -> Decimal | None:
 def _printed(part: Decimal | None, whole: Decimal | None) -> str:
     share = _share(part, whole)
     return "" if share is None else f"{fixed(share)}%"
+
+
+def _compared(row: dict[str, str], score: IndicatorScore | None) -> dict[str, str]:
+    """A row of 自评情况 beside the score of its indicator; the difference is in 得分率.
+
+    Points may differ between the two, so marks as such are not compared.
+    """
+    if score is None:
+        return {}
+    own, mine = _printed(Decimal(row["score"] or 0), Decimal(row["points"] or 0)), score.rate
+    found = {"level3": score.level3, "actual_found": score.actual, "own_rate": own}
+    if mine is None or not own:
+        return found
+    gap = Decimal(own.rstrip("%")) - mine
+    return found | {"full": plain(score.points), "awarded": fixed(score.score or Decimal(0)),
+                    "rate": f"{fixed(mine)}%", "gap": fixed(gap)}  # fmt: skip
 
 
 def _sum(numbers: list[Decimal | None]) -> Decimal | None:
@@ -81,10 +95,7 @@ def tables(
     changes: list[dict[str, str]],
 ) -> dict[str, list[dict[str, str]]]:
     """The printed tables: the workbook's own with totals and shares, then the survey's."""
-    found = {
-        sheet: table_text(source, schema, sheet)
-        for sheet in ("funds", "data", "samples", "visits", "evidence", "issues", "adjustments")
-    }
+    found = {sheet: table_text(source, schema, sheet) for sheet in _PRINTED}
     found["changes"] = changes
     if found["funds"]:
         rows = funds_evaluated(source)  # the total is what the text says, and names its year
@@ -106,6 +117,8 @@ def tables(
     for adjustment in found["adjustments"]:
         score = scores.get(adjustment["indicator"])
         adjustment["level3"] = score.level3 if score else ""
+    for row in found["self"]:
+        row |= _compared(row, scores.get(row["indicator"]))
     questions, groups = (survey.questions, survey.groups) if survey else ((), {})
     found["survey_questions"] = [
         {"question": q.text, **{option: str(n) for option, n in q.counts.items()},

@@ -5,8 +5,6 @@ pixels on every machine. A profile may name an installed family instead. Nothing
 no rcParams are changed: each text of a figure is given its font.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from importlib.util import find_spec
 
@@ -60,14 +58,13 @@ def chinese_font(text: str, family: str = "") -> FontProperties:
         EvalkitError: the named family is not installed, or no font has all characters.
     """
     named = [installed(family)] if family else [pip_font(), *map(installed, INSTALLED)]
-    fonts = [font for font in named if font is not None]
-    lacking = [missing_characters(font, text) for font in fonts]
-    for font, missing in zip(fonts, lacking, strict=True):
-        if not missing:
-            return font
-    if lacking:
-        raise refusal("font.characters", missing=min(lacking, key=len))
-    raise refusal("font.family" if family else "font.none", family=family)
+    lacking = {font: missing_characters(font, text) for font in named if font is not None}
+    if not lacking:
+        raise refusal("font.family" if family else "font.none", family=family)
+    best = min(lacking, key=lambda font: len(lacking[font]))  # the first of equals
+    if lacking[best]:
+        raise refusal("font.characters", missing=lacking[best])
+    return best
 
 
 def use_chinese_font(figure: Figure, family: str = "") -> None:

@@ -4,8 +4,6 @@ Scores, subtotals and rates are live formulas with cached values. How the sheets
 `params/books/papers.yaml`; here are their rows.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,53 +11,27 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from evalkit.core.model import (
-    SCHEMA_VERSION,
-    Element,
-    GroupScore,
-    IndicatorScore,
-    PolicyUse,
-    Result,
-    Scorecard,
-    Trace,
-)
+from evalkit.core.model import GroupScore, IndicatorScore, PolicyUse, Result, Scorecard
 from evalkit.core.numbers import fixed, plain
 from evalkit.core.problem import SEVERITY_NAMES
 from evalkit.ooxml.oxml import GAP
+from evalkit.policy.load import NATIONAL, value_text
 from evalkit.report.prose import card_of, mark_of, report_date
-from evalkit.report.sheets import BORN, Cell, Content, Row, read_book, sheet_names, write_book
+from evalkit.report.sheets import Cell, Content, Row, read_book, sheet_names, write_book
 from evalkit.scoring.scorecard import members
+from evalkit.workbook.blank import BORN
 
 SCHEMA = "working_papers"
-
-_WORDS = {"half_up": "四舍五入", "gbt8170": "逢五取偶", "True": "是", "False": "否"}
 
 # What a trace formula may hold to be written as a live formula; anything else stays text.
 _LIVE = re.compile(r"(?:ROUND|ROUNDUP|ROUNDDOWN|MIN|MAX|IF|SUM|AVERAGE|ABS|DATE|[\d.,()<>=+*/ -])+")
 
 
-def value_text(value: Any) -> str:
-    """A policy value as people read it; only the Chinese names of its parts are told.
-
-    >>> value_text([{"grade": "优", "from": Decimal(90)}, {"grade": "良", "from": Decimal(80)}])
-    '优 90、良 80'
-    >>> value_text({"五级": [100, 80], "两级": [100, 0]})
-    '五级 100、80；两级 100、0'
-    """
-    if isinstance(value, dict):
-        parts = [("" if k.isascii() else f"{k} ") + value_text(v) for k, v in value.items()]
-        return (" " if "".join(value).isascii() else "；").join(parts)
-    if isinstance(value, (list, tuple)):
-        return "、".join(map(value_text, value))
-    return plain(value) if isinstance(value, Decimal) else _WORDS.get(str(value), str(value))
-
-
 def _policy(use: PolicyUse) -> dict[str, str]:
     """A policy value with its source, date, profile and what was overridden."""
-    profile = "国家" if use.profile == "national" else use.profile
-    known = {"title": use.title, "source": use.source, "effective": use.effective}
-    known |= {"value": value_text(use.value), "overrode": use.overrode or "无"}
-    return known | {"profile": profile, "valid": f"{use.effective}\n{profile}"}
+    profile = "国家" if use.profile == NATIONAL else use.profile
+    shown = {"value": value_text(use.value), "overrode": use.overrode or "无", "profile": profile}
+    return {**dict(use), **shown, "valid": f"{use.effective}\n{profile}"}
 
 
 def policy_rows(card: Scorecard) -> list[dict[str, str]]:
@@ -84,18 +56,13 @@ def _score_note(score: IndicatorScore) -> str:
     return "；".join(notes)
 
 
-def _choices(trace: Trace) -> list[Row]:
+def _choices(score: IndicatorScore) -> list[Row]:
     """The choices made in scoring, each once with all its cells."""
     cells: dict[tuple[str, str], list[str]] = {}
-    for i in trace.inputs:
+    for i in score.trace.inputs:
         if i.of == "setting":
             cells.setdefault((i.name, i.value + i.unit), []).append(i.cell)
     return [{"name": n, "value": v, "cells": "、".join(where)} for (n, v), where in cells.items()]
-
-
-def _element(element: Element) -> Row:
-    met = GAP if element.met is None else f"{plain(element.met * 100)}%"
-    return {**dict(element), "share": f"{fixed(element.share)}%", "met": met}
 
 
 def _indicator(score: IndicatorScore) -> Content:
@@ -109,26 +76,21 @@ def _indicator(score: IndicatorScore) -> Content:
         mark = Cell(score.score, "[computed]" if same else "", "mark")
         lost = Cell(score.points - score.score, "[points]-[score]")
     return {
-        **dict(trace),
-        **dict(score),
-        "notes": [{"label": "备注", "text": note} for note in trace.notes],
-        "name": f"{score.code}　{score.level3}",
-        "levels": f"{score.level1}—{score.level2}",
-        "points": plain(score.points),
-        "basis": str(trace.basis),
-        "inputs": [dict(i) for i in trace.inputs if i.of != "setting"],
-        "choices": _choices(trace),
-        "elements": [_element(element) for element in score.elements],
+        **dict(trace), **dict(score),
+        "name": f"{score.code}　{score.level3}", "levels": f"{score.level1}—{score.level2}",
+        "points": plain(score.points), "basis": str(trace.basis),
+        "inputs": [dict(i) for i in trace.inputs if i.of != "setting"], "choices": _choices(score),
+        "elements": [
+            {**dict(e), "share": f"{fixed(e.share)}%",
+             "met": GAP if e.met is None else f"{plain(e.met * 100)}%"}
+            for e in score.elements
+        ],
         "policies": [_policy(use) for use in trace.policies],
-        "formula": trace.formula or GAP,
-        "computed": computed,
-        "score": mark,
-        "lost": lost,
-        "evidence": "、".join(score.evidence) or "无",
-        "score_note": _score_note(score),
+        "formula": trace.formula or GAP, "computed": computed, "score": mark, "lost": lost,
+        "notes": [{"label": "备注", "text": note} for note in trace.notes],
+        "evidence": "、".join(score.evidence) or "无", "score_note": _score_note(score),
         "reason": score.reason or ("未扣分" if score.lost == 0 else GAP),
-        "finding": score.finding or GAP,
-        "adjustments": [dict(change)] if change else [],
+        "finding": score.finding or GAP, "adjustments": [dict(change)] if change else [],
     }  # fmt: skip
 
 
@@ -141,19 +103,14 @@ def _awarded(formula: str, known: Decimal, whole: Decimal | None, look: str) -> 
     return Cell(known, formula, look if whole is not None else f"{look}_tentative")
 
 
-def _subtotal(group: GroupScore, card: Scorecard, parts: Sequence[str]) -> dict[str, Any]:
-    """Points, score and rate of a group: the sums of these rows."""
+def _subtotal(group: GroupScore, card: Scorecard, parts: Sequence[str], **more: Any) -> Row:
+    """Points, score and rate of a group: the sums of these rows; `more` as it is."""
     under = members(card.indicators, group.level1, group.level2) or card.indicators
     known = sum((i.score or Decimal(0) for i in under), Decimal(0))
     points, score = (f"SUM({','.join(f'[{field} {part}]' for part in parts)})"
                      for field in ("points", "score"))  # fmt: skip
-    return {
-        "level1": group.level1,
-        "level2": group.level2,
-        "points": Cell(group.points, points),
-        "score": _awarded(score, known, group.score, "score"),
-        "rate": _rate(group.rate),
-    }
+    sums = {"points": Cell(group.points, points), "rate": _rate(group.rate)}
+    return {**dict(group), **sums, "score": _awarded(score, known, group.score, "score"), **more}
 
 
 def _scores(card: Scorecard, sheets: Mapping[str, str]) -> list[Row]:
@@ -174,15 +131,14 @@ def _scores(card: Scorecard, sheets: Mapping[str, str]) -> list[Row]:
                 })  # fmt: skip
             parts.append(f"{start}:{len(rows) - 1}")
             if len(rows) - start > 1:
-                subtotal = _subtotal(two, card, parts[-1:])
-                rows.append({**subtotal, "look": "level2", "code": Cell("小计", over=2)})
+                label = Cell("小计", over=2)
+                rows.append(_subtotal(two, card, parts[-1:], look="level2", code=label))
         totals.append(str(len(rows)))
-        subtotal = _subtotal(one, card, parts)
         label = Cell(f"{one.level1}合计", over=3)
-        rows.append({**subtotal, "look": "level1", "level2": label})
+        rows.append(_subtotal(one, card, parts, look="level1", level2=label))
     whole = GroupScore(level1="", points=card.points, score=card.total, rate=card.rate)
-    total = _subtotal(whole, card, totals) | {"look": "total", "level1": Cell("总计", over=4)}
-    return [*rows, {**total, "note": card.grade_note}]
+    last = {"look": "total", "level1": Cell("总计", over=4), "note": card.grade_note}
+    return [*rows, _subtotal(whole, card, totals, **last)]
 
 
 def _summary(result: Result, sheets: Mapping[str, str]) -> Content:
@@ -217,23 +173,20 @@ def _problem_rows(result: Result) -> list[Row]:
 def write_papers(result: Result, path: Path) -> Path:
     """Write the working papers of one result; returns the path really written.
 
-    Sheets: 汇总, one a third-level indicator (by its code), 调分记录, 指标变更, 警告与提示,
-    基础数据, 政策取值汇总 and a hidden ``_meta`` with schema and version.
+    Sheets: 汇总, one a third-level indicator (by its code), the other pages of the book, each with
+    a table of the result, its `problems` or its `policies`, and a hidden ``_meta`` with schema and
+    version.
     """
-    tables: dict[str, Content] = {
-        "调分记录": result.tables.get("adjustments", []),
-        "指标变更": result.tables.get("changes", []),
-        "警告与提示": _problem_rows(result),
-        "基础数据": result.tables.get("data", []),
-        "政策取值汇总": policy_rows(card_of(result)),
-    }
-    scores = card_of(result).indicators
-    names = sheet_names((i.code for i in scores), ("汇总", "_meta", *tables))
-    sheets = dict(zip((i.code for i in scores), names, strict=True))
-    pages = dict(zip(names, map(_indicator, scores), strict=True))
-    contents = {"汇总": _summary(result, sheets), **pages, **tables}
-    meta = {"schema": SCHEMA, "version": SCHEMA_VERSION, "workflow": result.workflow,
+    card, book = card_of(result), read_book("papers")
+    records = [page for page in book["pages"] if page not in ("汇总", "*")]
+    tables = {**result.tables, "problems": _problem_rows(result), "policies": policy_rows(card)}
+    codes = [i.code for i in card.indicators]
+    names = sheet_names(codes, ("汇总", "_meta", *records))
+    summary = _summary(result, dict(zip(codes, names, strict=True)))
+    pages = dict(zip(names, map(_indicator, card.indicators), strict=True))
+    contents = {"汇总": summary, **pages, **dict.fromkeys(records, tables)}
+    meta = {"schema": SCHEMA, "version": result.schema_version, "workflow": result.workflow,
             "code": result.code, "stage": result.stage}  # fmt: skip
     mark, day = mark_of(result), report_date(result) or BORN
     name, created = result.name + (f"（{mark}）" if mark else ""), datetime(*day.timetuple()[:3])
-    return write_book(path, read_book("papers"), contents, meta, name=name, created=created)
+    return write_book(path, book, contents, meta, name=name, created=created)

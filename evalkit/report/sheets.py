@@ -7,9 +7,9 @@ pages. A page has a title and one table, or, if it gives the `widths` of its col
                line (points of a line of text, and what a row has besides), heights (of rows with
                a cell in that look), short (texts up to so long look `short`), looks, pages
     page       title, setup, filtered, shrink (points of rows that go on one page), widths, blocks
-    table      columns (see `Column`), rows (where they are found), merge (so many leading columns
-               join equal cells), repeat (its head on every page), empty (what it says, not to be
-               left out, if there are no rows)
+    table      columns (see `Column` and `opened`), rows (where they are found), merge (so many
+               leading columns join equal cells), repeat (its head on every page), empty (what it
+               says, not to be left out, if there are no rows)
     fields     labelled values; spans (what label and value cover by turns, a line holding one
                round), blank (empty ones are shown)
     both       heading ({n} is its number among those shown) in the look `look`
@@ -18,17 +18,15 @@ A setup holds settings of XlsxWriter's worksheet, a look properties of its forma
 written as text, and no clock is read: equal rows give equal bytes.
 """
 
-from __future__ import annotations
-
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cache, partial
 from itertools import chain, count, islice, takewhile
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 from xlsxwriter import Workbook
@@ -38,22 +36,21 @@ from xlsxwriter.worksheet import Worksheet
 
 from evalkit.core.numbers import chinese
 from evalkit.core.paths import asset
-from evalkit.core.store import write_atomic
+from evalkit.core.yaml_file import SAFE
 from evalkit.word.blocks import display_width
+from evalkit.workbook.blank import BORN, write_xlsx
 
 Spec = Mapping[str, Any]  # a part of the YAML
 Row = Mapping[str, Any]  # by field a value or a Cell; under "look" a look laid over all of them
 Content = Sequence[Row] | Mapping[str, Any]  # of a page with blocks: by field values and rows
 
-BORN = datetime(2000, 1, 1)
-_SAFE = dict.fromkeys(("strings_to_formulas", "strings_to_urls", "strings_to_numbers"), False)
 _TALLEST = 409  # points of a row
 _SHEET_FORBIDDEN = re.compile(r"[\[\]:*?/\\'\x00-\x1f]")
 _NUMBER = re.compile(r"-?(\d{1,15}|\d{1,3}(,\d{3})+)(\.\d{1,10})?")
 _REFERENCE = re.compile(r"\[(?:([^\[\]]+)!)?(\w+)(?: (\d+)(?::(\d+))?)?\]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
     """A value with what its column does not say.
 
@@ -79,6 +76,20 @@ class Column(NamedTuple):
     look: str = ""  # if not said, by the value: number, count, short or text
 
 
+def opened(columns: Iterable[Sequence[Any]], rows: Iterable[Row]) -> Iterator[Sequence[Any]]:
+    """The columns of a table; one of a field ``OPEN:`` stands for every field that begins so.
+
+    Its heading is what follows, as in a workbook that people fill in.
+
+    >>> list(opened([["指标", "item", 6], ["", "w:", 2]], [{"item": "产出", "w:甲": "1"}]))
+    [['指标', 'item', 6], ['甲', 'w:甲', 2]]
+    """
+    fields = dict.fromkeys(field for row in rows for field in row)
+    for heading, field, *looks in columns:
+        mine = [name for name in fields if name.startswith(field)] if field[-1:] == ":" else [field]
+        yield from ([name.removeprefix(field) or heading, name, *looks] for name in mine)
+
+
 def sheet_names(codes: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
     """A valid sheet name for each code: at most 31 characters, unique ignoring case.
 
@@ -98,8 +109,7 @@ def sheet_names(codes: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
 def read_book(name: str) -> Spec:
     """What `params/books/NAME.yaml` says."""
     path = asset("params", "books", f"{name}.yaml")
-    book: Spec = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return book
+    return dict(yaml.load(path.read_text(encoding="utf-8"), Loader=SAFE))  # noqa: S506
 
 
 def write_book(
@@ -114,28 +124,29 @@ def write_book(
         write_book(path, read_book("summary"), {"调分": [{"code": "001", "reason": "凭证不全"}]})
     """
 
-    def write(stream: BinaryIO) -> None:
-        with Workbook(stream, {"in_memory": True, **_SAFE}) as file:
-            title = book["title"].replace("{name}", name)
-            file.set_properties({"title": title, "created": created})
-            style = cache(lambda look: file.add_format(dict(look)))
-            sheets: dict[str, _Sheet] = {}
-            for sheet, content in contents.items():
-                page = book["pages"].get(sheet) or book["pages"]["*"]
-                sheets[sheet] = _Sheet(file.add_worksheet(sheet), book, page, content)
-            for laid in sheets.values():
-                laid.write(sheets, style)
-                laid.xl.set_header(book["header"].replace("{name}", name[:80].replace("&", "&&")))
-            if meta:
-                hidden = file.add_worksheet("_meta")
-                hidden.hide()
-                for row, fact in enumerate(meta.items()):
-                    hidden.write_row(row, 0, fact)
+    def fill(file: Workbook) -> None:
+        style = cache(lambda look: file.add_format(dict(look)))
+        sheets: dict[str, _Sheet] = {}
+        for sheet, content in contents.items():
+            page = book["pages"].get(sheet) or book["pages"]["*"]
+            if "columns" in page:
+                mine = content if isinstance(content, Mapping) else {"rows": content}
+                rows = mine.get(page.get("rows", "rows"), ())
+                page = {**page, "columns": [*opened(page["columns"], rows)]}
+            sheets[sheet] = _Sheet(file.add_worksheet(sheet), book, page, content)
+        for laid in sheets.values():
+            laid.write(sheets, style)
+            laid.xl.set_header(book["header"].replace("{name}", name[:80].replace("&", "&&")))
+        if meta:
+            hidden = file.add_worksheet("_meta")
+            hidden.hide()
+            for row, fact in enumerate(meta.items()):
+                hidden.write_row(row, 0, fact)
 
-    return write_atomic(path, write)
+    return write_xlsx(path, book["title"].replace("{name}", name), fill, created)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Placed:
     """A cell on its sheet, with the properties of its look, over so many rows."""
 
@@ -192,12 +203,12 @@ class _Sheet:
             usual = "short" if 0 < len(value) <= self.book["short"] else "text"
         name, written = cell.look or usual, {}
         if name == "number" and isinstance(value, str) and _NUMBER.fullmatch(value):
-            decimals = "0" * len(value.partition(".")[2])
-            written["num_format"] = ("#,##0" if "," in value else "0") + "." * bool(decimals)
-            written["num_format"] += decimals
+            whole, point, decimals = value.partition(".")
+            written["num_format"] = ("#,##0" if "," in whole else "0") + point + "0" * len(decimals)
             value = Decimal(value.replace(",", ""))
-        linked = looks["link"] if cell.link else {}
-        return value, {**written, **looks[name], **looks.get(laid, {}), **linked}
+        more = [written, looks[name], looks.get(laid, {}), looks["link"] if cell.link else {}]
+        plain = sum(map(bool, more)) == 1  # most are, and share one
+        return value, looks[name] if plain else {k: v for part in more for k, v in part.items()}
 
     def room(self, cells: Iterable[_Placed]) -> float:
         """Height for the longest text; a long formula breaks raggedly and needs some more."""
@@ -260,7 +271,7 @@ class _Sheet:
         if not rows:
             self.across(block["empty"], "none")
 
-    def write(self, sheets: Mapping[str, _Sheet], style: Callable[[Any], Format]) -> None:
+    def write(self, sheets: Mapping[str, "_Sheet"], style: Callable[[Any], Format]) -> None:
         """Write every cell."""
         for p in self.placed:
             place, look = (p.row, p.column), style(tuple(p.look.items()))
@@ -277,7 +288,7 @@ class _Sheet:
             else:
                 self.xl.write(*place, value, look)
 
-    def refer(self, sheets: Mapping[str, _Sheet], row: int, reference: re.Match[str]) -> str:
+    def refer(self, sheets: Mapping[str, "_Sheet"], row: int, reference: re.Match[str]) -> str:
         """The address that a reference in a formula stands for."""
         sheet, field, first, last = reference.groups()
         spots = (sheets[sheet] if sheet else self).spots[field]
@@ -290,17 +301,18 @@ class _Sheet:
         return f"{quote_sheetname(sheet)}!{address}" if sheet else address
 
 
-def _cell(column: Column, value: Any) -> Cell:
-    """What stands in a column or field."""
-    cell = value if isinstance(value, Cell) else Cell("" if value is None else value)
-    return replace(cell, look=cell.look or column.look, field=column.field)
+def _cell(column: Column, value: Any, over: int = 1) -> Cell:
+    """What stands in a column or field, over so many columns of its page."""
+    if isinstance(value, Cell):
+        return replace(value, look=value.look or column.look, field=column.field, over=over)
+    return Cell("" if value is None else value, look=column.look, over=over, field=column.field)
 
 
 def _cells(columns: Iterable[Column], row: Row) -> list[Cell]:
     """The cells of a row."""
     cells, left = [], iter(columns)
     for column in left:
-        cell = _cell(column, row.get(column.field))
-        size = column.size + sum(other.size for other in islice(left, cell.over - 1))
-        cells.append(replace(cell, over=size))
+        value = row.get(column.field)
+        more = islice(left, value.over - 1) if isinstance(value, Cell) else ()
+        cells.append(_cell(column, value, column.size + sum(other.size for other in more)))
     return cells

@@ -1,12 +1,10 @@
 """One indicator, one rule: find its inputs, run it, keep what the trace needs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from evalkit.core.expr import Term
+from evalkit.core.expr import Number, Term
 from evalkit.core.measure import Measure, direct, input_of, setting
 from evalkit.core.model import Element, Input, PolicyUse
 from evalkit.core.numbers import plain
@@ -15,6 +13,8 @@ from evalkit.scoring import rules
 from evalkit.scoring.indicator import Indicator, texts
 from evalkit.scoring.rules import RuleError
 from evalkit.scoring.texts import LABELS, TEXTS
+
+_SIGNS = {"≥": ">=", "≤": "<="}
 
 
 class Gap(Exception):
@@ -37,26 +37,31 @@ class Applied:
     def number(self, name: str) -> Decimal:
         """A number of the indicator's row that must be there."""
         datum = self.indicator.row[name]
-        label = LABELS.get(f"{self.indicator.rule}.{name}") or LABELS[name]
+        label = LABELS.get(f"{self.indicator.rule}.{name}", LABELS[name])
         if datum.number is None:
             raise Gap(f"{label}待补充")
         self.inputs.append(input_of(label, datum))
         return datum.number
 
-    def optional(self, name: str) -> Decimal | None:
+    def optional(self, name: str, default: Decimal | None = None) -> Decimal | None:
         """A number that may be absent."""
-        return None if self.indicator.row[name].value is None else self.number(name)
+        return default if self.indicator.row[name].value is None else self.number(name)
 
-    def choice(self, name: str) -> str:
+    def choice(self, name: str, default: str = "") -> str:
         """A choice or a limit that need not move the score."""
         datum = self.indicator.row[name]
         self.choices += setting(LABELS[name], datum)
-        return datum.text
+        return datum.text or default
 
     def cap(self) -> Decimal | None:
         """扣分封顶, which moves the score only where it binds."""
         self.choice("cap")
         return self.indicator.row["cap"].number
+
+    def floor(self) -> Decimal:
+        """起算完成率, the policy's unless the indicator has its own."""
+        own = self.optional("floor")
+        return self.used("ratio_floor") if own is None else own
 
     def lower(self) -> bool:
         """Whether lower is better."""
@@ -95,6 +100,15 @@ class Applied:
             raise RuleError(f"实际完成值“{measure.shown}”应为 是 或 否")
         return measure.answer == "是"
 
+    def reached(self) -> tuple[Number, str, Number]:
+        """What full points of 是否达标 ask for: a number against its target, else the answer 是."""
+        target = self.indicator.row["target"]
+        if target.number is None or self.indicator.measure.answer:
+            return int(self.answer()), "=", 1
+        actual, limit = self.actual(), self.number("target")
+        usual = "<=" if self.lower() or not limit else ">="
+        return actual, _SIGNS.get(target.bound, target.bound) or usual, limit
+
 
 def apply_rule(indicator: Indicator, policy: Policy) -> Applied:
     """Run an indicator's rule.
@@ -131,23 +145,12 @@ def _term(given: Applied, points: Decimal) -> Term:
         raise RuleError(f"计分规则“{shown}”无法识别——请从下拉框中选择")
     read = [getattr(given, how)(*names) for how, *names in TEXTS["plain_rules"][rule]]
     score: Term = getattr(rules, rule)(points, *read)
+    if rule in TEXTS["reducible"] and given.choice("target_low") == "是":
+        actual, target, *_ = read
+        figures = given.used("over_achievement")
+        limits = (figures["tolerance"], figures["slope"], figures["cap"])
+        return rules.overachieved(points, score, actual, target, *limits)
     return score
-
-
-def _proportional(given: Applied, points: Decimal) -> Term:
-    """Over-achievement costs marks only where the workbook says that the target was too low."""
-    actual, target = given.actual(), given.number("target")
-    if given.indicator.rule == "ratio_floor":
-        typed = given.optional("floor")
-        floor = given.used("ratio_floor") if typed is None else typed
-        score = rules.ratio_floor(points, actual, target, floor)
-    else:
-        score = rules.proportional(points, actual, target)
-    if given.choice("target_low") != "是":
-        return score
-    figures = given.used("over_achievement")
-    limits = (figures["tolerance"], figures["slope"], figures["cap"])
-    return rules.overachieved(points, score, actual, target, *limits)
 
 
 def _bands(given: Applied, points: Decimal) -> Term:
@@ -169,19 +172,11 @@ def _on_time(given: Applied, points: Decimal) -> Term:
         raise Gap(due.gap)
     if done.day is None or due.day is None:
         raise RuleError("“按期完成”的目标值和实际完成值须为日期——请写成 2024-06-30")
-    by = given.choice("step") or "日"
+    by = given.choice("step", "日")
     if by == "日" and done.day > due.day and (done.month_only or due.month_only):
         raise RuleError("日期只写到月份，不能按日扣分——请写明日期，或把扣分步长改为“月”")
     given.inputs += due.inputs
     return rules.on_time(points, done.day, due.day, each, by=by, cap=given.cap())
-
-
-def _step_deduct(given: Applied, points: Decimal) -> Term:
-    pair = given.actual(), given.number("target"), given.number("per_unit")
-    step, lower = given.optional("step"), given.lower()
-    step = Decimal(1) if step is None else step
-    by, cap = given.choice("rounding") or "按比例", given.cap()
-    return rules.step_deduct(points, *pair, step=step, lower_is_better=lower, rounding=by, cap=cap)
 
 
 def _elements(given: Applied, points: Decimal) -> Term:
@@ -230,8 +225,11 @@ def _experts(given: Applied, points: Decimal) -> Term:
     return rules.experts(points, list(scores.values()), trim_from=trim_from)
 
 
+def _yes_no(given: Applied, points: Decimal) -> Term:
+    return rules.yes_no(points, *given.reached(), given.optional("per_unit"))
+
+
 _READERS = {
-    "proportional": _proportional, "ratio_floor": _proportional, "satisfaction": _proportional,
-    "bands": _bands, "on_time": _on_time, "elements": _elements, "tiers": _tiers,
-    "step_deduct": _step_deduct, "experts": _experts,
+    "bands": _bands, "elements": _elements, "experts": _experts, "on_time": _on_time,
+    "tiers": _tiers, "yes_no": _yes_no,
 }  # fmt: skip

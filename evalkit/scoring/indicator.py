@@ -1,13 +1,12 @@
 """Indicators with what the whole workbook holds for each, and how they are printed."""
 
-from __future__ import annotations
-
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import date
 
 from evalkit.core.measure import Measure, setting
-from evalkit.core.model import Adjustment, Datum, Input, Row, Source, Table
+from evalkit.core.model import Adjustment, Datum, Row, Source, Table
 from evalkit.core.numbers import chinese_date, plain
 from evalkit.scoring import rules
 from evalkit.scoring.measures import of_row
@@ -54,27 +53,19 @@ def gather(source: Source, survey: Measure) -> list[Indicator]:
     for sheet in ("data", "bands", "elements", "experts"):
         for row in source.tables[sheet]:
             related[sheet, row["indicator"].text].append(row)
-    found, seen = [], set()
+    names, found, seen = source.open_columns.get("experts", []), [], set()
     for row in source.tables["indicators"]:
         code = row["code"].text
         measure = of_row(row, related["data", code], funds, survey)
-        measure = replace(measure, inputs=(*measure.inputs, *_scope(row, project)))
-        experts = tuple(
-            (name, expert[f"scores:{name}"])
-            for expert in related["experts", code]
-            for name in source.open_columns.get("experts", [])
-            if expert[f"scores:{name}"].value is not None
-        )
+        scope = TEXTS["scopes"].get(row["measure"].text, {}).items()  # what decides what it covers
+        chosen = (entry for field, name in scope for entry in setting(name, project[field]))
+        measure = replace(measure, inputs=(*measure.inputs, *chosen))
+        given = [(n, row[f"scores:{n}"]) for row in related["experts", code] for n in names]
+        experts = tuple(pair for pair in given if pair[1].value is not None)
         bands, elements = related["bands", code], related["elements", code]
         found.append(Indicator(row, measure, bands, elements, experts, duplicate=code in seen))
         seen.add(code)
     return found
-
-
-def _scope(row: Row, project: Row) -> tuple[Input, ...]:
-    """The project's choices that decide what a measurement covers."""
-    fields = TEXTS["scopes"].get(row["measure"].text, {}).items()
-    return tuple(entry for field, name in fields for entry in setting(name, project[field]))
 
 
 def adjustments_of(source: Source) -> dict[str, Adjustment]:
@@ -100,9 +91,7 @@ def split_list(text: str) -> tuple[str, ...]:
     >>> split_list("3-1、3-2，4-1")
     ('3-1', '3-2', '4-1')
     """
-    for mark in ",，;；\n\t ":
-        text = text.replace(mark, "、")
-    return tuple(part for part in text.split("、") if part)
+    return tuple(re.findall(r"[^,，;；、\n\t ]+", text))
 
 
 def shown_date(datum: Datum) -> str:
@@ -126,13 +115,12 @@ def shown_target(row: Row) -> str:
 def shown_actual(indicator: Indicator) -> str:
     """What was found, as printed; empty where nothing was."""
     rows = indicator.elements
-    match indicator.rule:
-        case "tiers":
-            return indicator.text("tier")
-        case "elements":
-            return f"{len(rows)} 个要点中 {_met(rows)}" if rows else ""
-        case "experts":
-            return f"{len(indicator.experts)} 位专家评分" if indicator.experts else ""
+    if indicator.rule == "tiers":
+        return indicator.text("tier")
+    if indicator.rule == "elements":
+        return f"{len(rows)} 个要点中 {_met(rows)}" if rows else ""
+    if indicator.rule == "experts":
+        return f"{len(indicator.experts)} 位专家评分" if indicator.experts else ""
     return indicator.measure.shown
 
 

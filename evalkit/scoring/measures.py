@@ -1,7 +1,5 @@
 """Measurements that come from several cells: sums, rates of sums, fund rates."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from evalkit.core.expr import Term, total

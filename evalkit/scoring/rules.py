@@ -9,8 +9,6 @@ The legal basis of a rule in a project evaluation is the approved 实施方案 (
 art. 15–16); 财预〔2020〕10号 art. 16 and 财预〔2021〕101号 三（七） speak of self-evaluation only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from datetime import date
 from functools import wraps
@@ -69,6 +67,9 @@ def proportional(points: Number, actual: Number, target: Number) -> Term:
     """
     share = Term.of(actual) / _target(target)
     return Term.of(points) * greatest(0, least(1, share))
+
+
+satisfaction = proportional  # 满意度得分
 
 
 @_vectorised
@@ -182,13 +183,7 @@ def exact(points: Number, actual: Number, target: Number) -> Term:
 
 @_vectorised
 def on_time(
-    points: Number,
-    done: date,
-    due: date,
-    per_unit: Number,
-    *,
-    by: str = "日",
-    cap: Number | None = None,
+    points: Number, done: date, due: date, each: Number, by: str = "日", cap: Number | None = None
 ) -> Term:
     """按期完成: a deduction for each day (日) or calendar month (月) past the due date.
 
@@ -203,7 +198,7 @@ def on_time(
         late = Term.of(done) - Term.of(due)
     else:
         late = (Term.of(done.year) - due.year) * 12 + (Term.of(done.month) - due.month)
-    return deduct(points, greatest(0, late), per_unit, cap=cap)
+    return deduct(points, greatest(0, late), each, cap=cap)
 
 
 @_vectorised
@@ -229,15 +224,22 @@ def lower_ratio(points: Number, actual: Number, target: Number) -> Term:
 
 
 @_vectorised
-def yes_no(points: Number, met: bool, penalty: Number | None = None) -> Term:
+def yes_no(
+    points: Number, actual: Number, sign: str = "=", limit: Number = 1,
+    penalty: Number | None = None,
+) -> Term:  # fmt: skip
     """是否达标: full points if met; else zero, or the points less a fixed penalty.
 
-    >>> yes_no(6, True), yes_no(6, False, 2)
+    What is asked for is a limit on a number, by its sign (``>= > <= < =``), or 1 for 是.
+
+    >>> yes_no(6, 1), yes_no(6, 0, penalty=2)
     (Term(6, 'IF(1=1,6,0)'), Term(4, 'IF(0=1,6,MAX(0,6-2))'))
+    >>> yes_no(8, "-3.5", ">=", 0)
+    Term(0, 'IF(-3.5>=0,8,0)')
     """
     p = Term.of(points)
     otherwise = Term.of(0) if penalty is None else greatest(0, p - penalty)
-    return when(Term.of(int(met)), "=", 1, p, otherwise)
+    return when(Term.of(actual), sign, limit, p, otherwise)
 
 
 def elements(points: Number, met: Sequence[Number], shares: Sequence[Number] | None = None) -> Term:
@@ -295,7 +297,7 @@ def deduct(points: Number, count: Number, per_unit: Number, cap: Number | None =
 
 @_vectorised
 def step_deduct(
-    points: Number, actual: Number, target: Number, per_step: Number, *, step: Number = 1,
+    points: Number, actual: Number, target: Number, per_step: Number, step: Number = 1,
     lower_is_better: bool = False, rounding: str = "按比例", cap: Number | None = None,
 ) -> Term:  # fmt: skip
     """逐点扣分: a deduction for each step (e.g. percent point) by which the target is missed.

@@ -1,23 +1,13 @@
 """From indicators to a scorecard: every score rounded once, every score with its trace."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from evalkit.core.expr import Term
-from evalkit.core.model import (
-    Adjustment,
-    Basis,
-    Datum,
-    GroupScore,
-    IndicatorScore,
-    Scorecard,
-    Trace,
-)
-from evalkit.core.numbers import plain, round_to
+from evalkit.core.model import Adjustment, Datum, GroupScore, IndicatorScore, Scorecard, Trace
+from evalkit.core.numbers import Rounding, round_to
 from evalkit.core.problem import Problem
 from evalkit.policy import Policy
 from evalkit.scoring import indicator as read
@@ -25,6 +15,8 @@ from evalkit.scoring.apply import Applied, Gap, apply_rule
 from evalkit.scoring.indicator import Indicator
 from evalkit.scoring.rules import RuleError
 from evalkit.scoring.texts import say
+
+Scores = Sequence[IndicatorScore]
 
 _PRINTED = ("level1", "level2", "level3", "explanation", "kind", "standard", "reason", "finding")
 _STEPPED = {"bands", "within", "exact", "yes_no", "on_time", "step_deduct", "veto"}
@@ -71,15 +63,13 @@ def scorecard(
     return card, [problem for _, found in scored for problem in found]
 
 
-def summed(scores: Sequence[IndicatorScore]) -> Decimal | None:
+def summed(scores: Scores) -> Decimal | None:
     """The sum of awarded scores, None where one is missing."""
     known = [s.score for s in scores if s.score is not None]
     return sum(known, Decimal(0)) if len(known) == len(scores) else None
 
 
-def members(
-    scores: Iterable[IndicatorScore], level1: str, level2: str = ""
-) -> list[IndicatorScore]:
+def members(scores: Scores, level1: str, level2: str = "") -> Scores:
     """The scores of one level-1 indicator, or of a level-2 indicator below it."""
     return [s for s in scores if s.level1 == level1 and level2 in {"", s.level2}]
 
@@ -107,15 +97,14 @@ def worse(grade: str, cap: str, bands: list[dict[str, Any]]) -> str:
     return min(grade, cap, key=lambda g: floor[g])
 
 
-def award(term: Term, digits: int, mode: str) -> tuple[Decimal, str]:
+def award(term: Term, digits: int, mode: Rounding) -> tuple[Decimal, str]:
     """Round a score once, when it is awarded; the formula says so.
 
     >>> award(Term.of(8) * "205.75" / 210, 2, "half_up")
     (Decimal('7.84'), 'ROUND(8*205.75/210,2)')
     """
     name = "ROUND" if mode == "half_up" else "GBT8170"
-    value = round_to(term.value, digits, "half_up" if mode == "half_up" else "gbt8170")
-    return value, f"{name}({term.text},{digits})"
+    return round_to(term.value, digits, mode), f"{name}({term.text},{digits})"
 
 
 def _score(
@@ -128,8 +117,8 @@ def _score(
     gap, formula, limit, computed = "", "", "", None
     try:
         applied = apply_rule(indicator, policy)
-        digits, mode = int(policy.value("score_digits")), str(policy.value("rounding"))
-        computed, formula = award(applied.term, digits, mode)
+        digits = int(policy.value("score_digits"))
+        computed, formula = award(applied.term, digits, policy.value("rounding"))
         limit = _limit(applied, points)
     except Gap as missing:
         gap = str(missing)
@@ -144,10 +133,10 @@ def _score(
             score = adjustment.adjusted
         else:
             adjustment = None
-    kind, document = row["basis_kind"].text, row["basis_document"].text
+    basis = {"kind": row["basis_kind"].text, "document": row["basis_document"].text}
     trace = Trace(
         rule=indicator.rule, rule_name=row["rule"].text,
-        basis=Basis(kind=kind, document=document, dated=read.shown_date(row["basis_date"])),
+        basis=basis | {"dated": read.shown_date(row["basis_date"])},
         standard=row["standard"].text, measured=read.measured(indicator),
         inputs=tuple(applied.inputs), policies=tuple(applied.policies), notes=tuple(applied.notes),
         formula=formula, computed=computed, limit=limit,
@@ -168,14 +157,13 @@ def _check_adjustment(
     indicator: Indicator, adjustment: Adjustment, computed: Decimal | None, points: Decimal
 ) -> list[Problem]:
     """An adjustment must lie within the points and start from the score as it now is."""
-    facts = {"adjusted": plain(adjustment.adjusted), "recorded": plain(adjustment.computed)}
-    facts |= {"points": plain(points), "computed": "" if computed is None else plain(computed)}
+    facts = {"points": points, "computed": computed, "recorded": adjustment.computed}
     faults = []
     if not 0 <= adjustment.adjusted <= points:
         faults.append("adjustment.range")
     if computed != adjustment.computed:
         faults.append("adjustment.gap" if computed is None else "adjustment.stale")
-    place = Datum(cell=adjustment.cell)
+    place, facts["adjusted"] = Datum(cell=adjustment.cell), adjustment.adjusted
     return [say(fault, place, indicator.code, **facts) for fault in faults]
 
 
@@ -196,7 +184,7 @@ def _rate(score: Decimal | None, points: Decimal, digits: int) -> Decimal | None
     return round_to(Fraction(score) / Fraction(points) * 100, digits)
 
 
-def _groups(scores: list[IndicatorScore], digits: int) -> Iterator[GroupScore]:
+def _groups(scores: Scores, digits: int) -> Iterator[GroupScore]:
     """Subtotals in report order: each level 1, then its level 2s."""
     for one in dict.fromkeys(s.level1 for s in scores):
         for two in dict.fromkeys(["", *(s.level2 for s in members(scores, one))]):

@@ -4,8 +4,6 @@ No national rule fixes the mapping, and it moves the result by several points on
 whoever prints a satisfaction prints its mapping.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +17,11 @@ from evalkit.core.numbers import fixed
 from evalkit.core.problem import Problem
 from evalkit.core.yaml_file import load_yaml
 
+Weights = Sequence[Decimal] | None
+
 _ANSWERS: dict[str, list[str]] = load_yaml(Path(__file__).with_name("answers.yaml"))
 *OPTIONS, UNAWARE = _ANSWERS
-_OPTION_OF = {written: option for option, ways in _ANSWERS.items() for written in ways}
+OPTION_OF = {written: option for option, ways in _ANSWERS.items() for written in ways}
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,7 @@ class Survey:
     problems: tuple[Problem, ...] = ()
 
 
-def satisfaction(
-    counts: dict[str, int], weights: Sequence[Decimal] | None, top_boxes: int
-) -> Term | None:
+def satisfaction(counts: dict[str, int], weights: Weights, top_boxes: int) -> Term | None:
     """Satisfaction in percent from counts by option.
 
     Args:
@@ -70,17 +68,14 @@ def satisfaction(
     ['80.86', '76.07', '77.14']
     """
     numbers = [counts.get(option, 0) for option in OPTIONS]
-    valid = sum(numbers)
-    if not valid:
+    if not (valid := sum(numbers)):
         return None
     if weights is None:
         return total([Term.of(n) for n in numbers[:top_boxes]]) / valid * 100
     return total([Term.of(w) * n for w, n in zip(weights, numbers, strict=True)]) / valid
 
 
-def summarise(
-    rows: Table, questions: Sequence[str], *, weights: Sequence[Decimal] | None, top_boxes: int
-) -> Survey:
+def summarise(rows: Table, questions: Sequence[str], *, weights: Weights, top_boxes: int) -> Survey:
     """Count raw answers and derive the satisfaction.
 
     Args:
@@ -95,8 +90,8 @@ def summarise(
         answers = {}
         for question in questions:
             datum = row[f"answers:{question}"]
-            text = str(datum.value if datum.value is not None else "").strip()
-            if option := _OPTION_OF.get(text):
+            text = "" if datum.value is None else str(datum.value).strip()
+            if option := OPTION_OF.get(text):
                 answers[question] = option
             elif text:
                 what = f"答案“{text[:20]}”不是五级选项"
@@ -105,40 +100,34 @@ def summarise(
         if any(answer != UNAWARE for answer in answers.values()):
             read.append((row["group"].text if "group" in row else "", answers))
 
-    def share(question: str, given: Sequence[dict[str, str]]) -> Term | None:
-        answered = Counter(a[question] for a in given if question in a)
-        return satisfaction(answered, weights, top_boxes)
-
-    everybody = [answers for _, answers in read]
-    found = tuple(_question(q, everybody, rows, share(q, everybody)) for q in questions)
+    everybody, mapping = [answers for _, answers in read], (weights, top_boxes)
+    found = tuple(_question(question, everybody, rows, mapping) for question in questions)
     measure = Measure(gap="满意度问卷待补充")
-    if (mean := _mean([q.satisfaction for q in found])) is not None:
+    if (mean := _mean(found)) is not None:
         inputs = tuple(i for q in found for i in q.inputs)
         measure = Measure(mean, inputs, f"{fixed(mean.value)}%", "%")
     groups: dict[str, tuple[int, Decimal]] = {}
     for name in dict.fromkeys(g for g, _ in read if g):
         members = [answers for g, answers in read if g == name]
-        if (mean := _mean([share(q, members) for q in questions])) is not None:
+        if (mean := _mean([_question(q, members, rows, mapping) for q in questions])) is not None:
             groups[name] = (len(members), mean.decimal())
     return Survey(found, len(read), groups, measure, tuple(problems))
 
 
-def _mean(shares: Sequence[Term | None]) -> Term | None:
-    known = [share for share in shares if share is not None]
-    if len(known) < 2:
-        return known[0] if known else None
-    return total(known) / len(known)
+def _mean(questions: Sequence[Question]) -> Term | None:
+    known = [q.satisfaction for q in questions if q.satisfaction is not None]
+    return total(known) / len(known) if len(known) > 1 else next(iter(known), None)
 
 
 def _question(
-    text: str, answers: Sequence[dict[str, str]], rows: Table, share: Term | None
+    text: str, answers: Sequence[dict[str, str]], rows: Table, mapping: tuple[Weights, int]
 ) -> Question:
     tally = Counter(a[text] for a in answers if text in a)
     first, last = rows[0][f"answers:{text}"].cell, rows[-1][f"answers:{text}"].cell
     span = first if first == last else f"{first}:{last.partition('!')[2]}"
     inputs = tuple(
         Input(name=f"{text}·{option}", value=str(tally[option]), unit="份", cell=span, of="count",
-              criterion="|".join(_ANSWERS[option]))
-        for option in OPTIONS
+              criterion="|".join(_ANSWERS[option])) for option in OPTIONS
     )  # fmt: skip
-    return Question(text, {option: tally[option] for option in _ANSWERS}, share, inputs)
+    counts = {option: tally[option] for option in _ANSWERS}
+    return Question(text, counts, satisfaction(counts, *mapping), inputs)

@@ -33,7 +33,7 @@ DEMO = ROOT / "params" / "demo"
 FORMS = ("project", "texts")
 TABLES = (
     "funds", "indicators", "data", "bands", "elements", "experts", "samples", "visits",
-    "evidence", "issues", "adjustments", "changes",
+    "evidence", "issues", "adjustments", "changes", "self",
 )  # fmt: skip
 OTHER = ("slug", "order", "stage", "profile", "defaults", "survey", "narrative", "photos")
 SECTIONS = (

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import build
+import drawn
 import pytest
 from docx import Document
 from openpyxl import load_workbook
@@ -214,3 +215,10 @@ def _text(path: Path) -> list[str]:
     document = Document(str(path))
     cells = [cell.text for table in document.tables for row in table.rows for cell in row.cells]
     return [paragraph.text for paragraph in document.paragraphs] + cells
+
+
+def test_the_results_that_the_library_draws_from_are_those_of_their_demos(tmp_path):
+    drawn.build(tmp_path)
+    made = {p.relative_to(tmp_path): p.read_bytes() for p in tmp_path.rglob("*.*")}
+    assert len(made) == 4
+    assert made == {path: (drawn.LIBRARY / path).read_bytes() for path in made}
