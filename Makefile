@@ -19,6 +19,9 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/.core
 
 demo: $(VENV)/.core
 	$(BIN)/evalkit batch params/demo/projects.csv --out outputs
+	$(BIN)/evalkit batch params/demo/filed.csv --out outputs/填报表
+	$(BIN)/evalkit batch params/demo/standards.csv --out outputs/成本标准
+	$(BIN)/evalkit batch params/demo/science.csv --out outputs/权重与满意度
 
 test: $(VENV)/.test lint
 	$(BIN)/python -m pytest -q -n auto --dist loadgroup
@@ -47,6 +50,10 @@ lab: $(VENV)/.core
 
 demo-data: $(VENV)/.core
 	$(BIN)/python tests/demo/build.py
+	$(BIN)/python tests/demo/standards.py
+	$(BIN)/python tests/demo/survey.py
+	$(BIN)/python tests/demo/weights.py
+	$(BIN)/python tests/demo/drawn.py
 
 clean:
 	rm -rf $(VENV) outputs/* .mypy_cache .ruff_cache .pytest_cache

@@ -50,13 +50,15 @@ def thirty(result: Result) -> Result:
     return result.model_copy(update={"score": card})
 
 
-def plain_template(blocks: Mapping[str, Any], ours: Path, out: Path) -> Path:
+def plain_template(
+    blocks: Mapping[str, Any], ours: Path, out: Path, template: Path = TEMPLATE
+) -> Path:
     """The kit's template with a docxtpl loop for each table and an image for each figure.
 
     Captions and rows look as they do in the report the kit makes (`ours`): of each table it takes
     the heading and one row.
     """
-    document, done = Document(str(TEMPLATE)), Document(str(ours))
+    document, done = Document(str(template)), Document(str(ours))
     for paragraph in list(document.paragraphs):
         text = plain_text(paragraph._p).strip()
         if not text.startswith("{{ block("):
@@ -148,7 +150,7 @@ def filling(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     data = workflow.load(workflow.Params(out=str(folder)))
     result = thirty(workflow.evaluate(data))
     drawn = {}
-    for name in TITLES:  # drawing is no part of rendering
+    for name in TITLES["project_evaluation"]:  # drawing is no part of rendering
         drawn[name] = folder / f"{name}.png"
         Image.new("RGB", (1800, 1000), "#1F4E79").save(drawn[name])
     style = str(data.policy.value("report_style"))

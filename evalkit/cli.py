@@ -1,17 +1,15 @@
 """The command line: `evalkit …`. Thin; every command imports what it needs when it runs."""
 
-from __future__ import annotations
-
 import sys
+from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 if TYPE_CHECKING:
     from evalkit.core.problem import Problem
-    from evalkit.workbook.schema import Schema
 
 app = typer.Typer(
     help="预算绩效评价工具包：一份项目清单，批量得出评分、底稿和评价报告。",
@@ -29,30 +27,50 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="成果文件夹")]
 ReportFile = Annotated[Path, typer.Argument(help="评价报告.docx", show_default=False)]
 WorkbookFile = Annotated[Path, typer.Argument(help="数据底稿.xlsx", show_default=False)]
 Kind = Annotated[str, typer.Argument(help="业务种类，如 project-evaluation")]
+Only = Annotated[
+    str | None,
+    typer.Option(help="只要这些编码，逗号隔开；可写 A..B 表示从 A 行到 B 行，* 代表任意字"),
+]
+Where = Annotated[
+    list[str] | None, typer.Option(help="只要这一列是这个值的，如 主管部门=某局；可写几次")
+]
 Stage = Literal["初稿", "征求意见稿", "送审稿", "终稿"]
 
 
-@app.command("batch")
 def batch(
     projects: ListFile,
     out: Out = Path("outputs"),
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="同时运行几个项目")] = None,
     force: Annotated[bool, typer.Option("--force", help="未变化的项目也重新运行")] = False,
-    only: Annotated[str | None, typer.Option("--only", help="只运行这些编码，逗号隔开")] = None,
+    only: Only = None,
+    where: Where = None,
     timeout: Annotated[int, typer.Option("--timeout", min=1, help="每个项目最多运行几秒")] = 600,
 ) -> None:
-    """运行清单中的全部项目，生成报告、底稿、汇总表和首页。
+    """运行清单中的项目，生成报告、底稿、汇总表和首页；中断后重新运行，只补做没有完成或有变化的。
 
-    退出码：0 全部完成，1 有项目失败，2 清单或命令有误。
+    退出码：0 全部完成，1 有项目失败，2 清单或命令有误，或成果文件夹不能写。
     """
     from evalkit.batch.run import run_batch
 
-    codes = [c.strip() for c in only.replace("，", ",").split(",")] if only else None
-    outcome = run_batch(projects, out, jobs=jobs, force=force, only=codes, timeout=timeout)
+    outcome = run_batch(
+        projects, out, jobs=jobs, force=force, only=_codes(only), where=where or (), timeout=timeout
+    )
     raise typer.Exit(outcome.exit_code)
 
 
-@app.command("run")
+def status(out: Annotated[Path, typer.Argument(help="批次的成果文件夹")] = Path("outputs")) -> None:
+    """查看一个批次：完成、失败、运行中、未运行各多少，预计还需多久，失败的原因。
+
+    批次正在另一个窗口运行时、结束后、意外中断后都可以看。退出码：0 没有失败，1 有失败，2 没有记录。
+    """
+    from evalkit.batch.results import PAGES
+    from evalkit.batch.status import read_status
+
+    found = read_status(out)
+    typer.echo(PAGES.get_template("status.txt.j2").render(status=found), nl=False)
+    raise typer.Exit(1 if found["failed"] else 0)
+
+
 def run(
     workbook: WorkbookFile,
     out: Out = Path("outputs"),
@@ -66,22 +84,19 @@ def run(
     raise typer.Exit(run_one(notebook, workbook, out, stage=stage, profile=profile).exit_code)
 
 
-@app.command("check")
-def check(projects: ListFile) -> None:
-    """核对清单和全部底稿，不运行笔记本。
+def check(projects: ListFile, only: Only = None, where: Where = None) -> None:
+    """核对清单和底稿，不运行笔记本。
 
     退出码：0 无错误，1 有错误，2 清单或命令有误。
     """
-    from importlib import import_module
-
-    from evalkit.batch.jobs import read_list
+    from evalkit.batch.jobs import choose, read_list
     from evalkit.core.problem import EvalkitError, errors
 
     failed = 0
-    jobs = read_list(projects)
+    jobs = choose(read_list(projects), _codes(only), where or ())
     for job in jobs:
-        workflow = import_module(f"evalkit.workflows.{job.notebook.stem}")
         try:
+            workflow = _workflow(job.notebook.stem)
             params = workflow.Params(**job.injected(Path("outputs")))
             found = list(workflow.evaluate(workflow.load(params)).problems)
         except EvalkitError as refusal:
@@ -92,7 +107,6 @@ def check(projects: ListFile) -> None:
     raise typer.Exit(1 if failed else 0)
 
 
-@app.command("verify")
 def verify(
     report: ReportFile,
     result: Annotated[Path | None, typer.Option(help="评价结果；不写则用报告旁的")] = None,
@@ -106,7 +120,6 @@ def verify(
     raise typer.Exit(verifying.cli(report, result))
 
 
-@app.command("comments")
 def comments(
     report: ReportFile,
     table: Annotated[Path | None, typer.Option(help="意见采纳情况表.xlsx；不写则在报告旁")] = None,
@@ -119,7 +132,6 @@ def comments(
     typer.echo(f"已写出 {done.table}\n已写出 {done.document}")
 
 
-@app.command("copy")
 def copy(
     report: ReportFile,
     review: Annotated[bool, typer.Option("--review", help="复核版：每个得分旁批注出处")] = False,
@@ -139,35 +151,51 @@ def copy(
     typer.echo("\n".join(f"已写出 {path}" for path in written))
 
 
-@app.command("new")
 def new(
     kind: Kind,
     out: Annotated[Path, typer.Option("--out", "-o", help="写到哪里")] = Path("数据底稿.xlsx"),
     framework: Annotated[str, typer.Option(help="预填的指标体系；none 不预填")] = "mof_2020_10",
+    filed: Annotated[Path | None, typer.Option("--from", help="用单位的自评表或目标表预填")] = None,
+    project: Annotated[str, typer.Option(help="填报表有多个项目时，写名称或编码")] = "",
+    service: Annotated[str, typer.Option(help="成本标准的服务，如 bus；空着列出全部")] = "",
 ) -> None:
-    """写一份空白的数据底稿。"""
+    """写一份空白的数据底稿；绩效评价的可以用单位已填的表预填，成本标准的按服务预填。"""
     from evalkit.core.problem import refusal
+    from evalkit.filed.prefill import prefill_from
     from evalkit.indicators import frameworks
+    from evalkit.standards.service import load_service
     from evalkit.workbook.blank import write_blank
+    from evalkit.workbook.schema import load_schema
 
     if out.exists():
         raise refusal("file.exists", file=out.name)
-    content = None
-    if framework != "none":
+    content: Any = None
+    schema = load_schema(kind.replace("-", "_"))
+    if service or any(sheet.optional for sheet in schema.sheets):
+        chosen = load_service(service)
+        schema = schema.using(chosen.sheets)
+        content = {**chosen.content, "project": {"service": chosen.name}}
+    elif schema.name == "indicator_weights" and (filed or framework != "none"):
+        content, large = _workflow(schema.name).begin(filed, framework)
+        typer.echo("\n".join(map(str, large)), nl=bool(large))
+    elif filed and schema.name == "satisfaction_survey":
+        content = _workflow(schema.name).begin(filed)
+    elif filed:
+        content = prefill_from(filed, project)
+    elif framework != "none" and "elements" in {sheet.id for sheet in schema.sheets}:
         indicators, elements = frameworks.rows(frameworks.load(framework))
         content = {"indicators": indicators, "elements": elements}
-    typer.echo(f"已写出 {write_blank(out, _schema(kind), content)}")
+    typer.echo(f"已写出 {write_blank(out, schema, content)}")
 
 
-@app.command("manual")
 def manual(kind: Kind) -> None:
     """打印数据底稿的填写手册（Markdown）。"""
     from evalkit.workbook.manual import manual as text
+    from evalkit.workbook.schema import load_schema
 
-    typer.echo(text(_schema(kind)))
+    typer.echo(text(load_schema(kind.replace("-", "_"))))
 
 
-@app.command("freeze")
 def freeze(
     workbook: WorkbookFile,
     approver: Annotated[str, typer.Option(help="批准人或单位", show_default=False)],
@@ -179,36 +207,36 @@ def freeze(
 
     from evalkit.core.problem import refusal
     from evalkit.indicators import freeze as frozen
+    from evalkit.report.drawn import fill_from
     from evalkit.workbook.reader import read
+    from evalkit.workbook.schema import load_schema
 
     try:
         day = date.fromisoformat(dated)
     except ValueError:
         raise refusal("freeze.date", text=dated) from None
-    source = read(workbook, _schema("project-evaluation"))
+    source = read(workbook, load_schema("project_evaluation"))
+    filled = fill_from(source, "初稿", source.problems)
+    source = filled.source.model_copy(update={"problems": filled.problems})
     path = frozen.freeze(source, workbook, approver, day, replace=replace)
     typer.echo(f"指标体系已审定：{path}")
 
 
-@app.command("init")
 def init(folder: Annotated[Path, typer.Argument(help="工作文件夹", show_default=False)]) -> None:
     """把笔记本、模板和参数铺成本机构自己的工作文件夹；已有的文件不动。"""
-    from shutil import copyfile
-
     from evalkit.core.paths import KINDS, packaged
+    from evalkit.core.store import write_bytes
 
     found = (path for kind in KINDS for path in (packaged() / kind).rglob("*") if path.is_file())
     sources = [path for path in found if "__pycache__" not in path.parts]
     targets = {folder / path.relative_to(packaged()): path for path in sources}
     new = {target: path for target, path in targets.items() if not target.exists()}
     for target, path in new.items():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        copyfile(path, target)
+        write_bytes(target, path.read_bytes())
     (folder / "outputs").mkdir(parents=True, exist_ok=True)
     typer.echo(f"{folder}：写入 {len(new)} 个文件，保留原有 {len(targets) - len(new)} 个。")
 
 
-@app.command("lab")
 def lab(notebook: Annotated[str, typer.Argument(help="笔记本")] = "project_evaluation") -> None:
     """在 JupyterLab 中打开一个笔记本。"""
     import subprocess
@@ -217,6 +245,10 @@ def lab(notebook: Annotated[str, typer.Argument(help="笔记本")] = "project_ev
 
     command = [sys.executable, "-m", "jupyterlab", f"notebooks/{notebook}.ipynb"]
     raise typer.Exit(subprocess.call(command, cwd=workspace()))  # noqa: S603
+
+
+for command in (batch, status, run, check, verify, comments, copy, new, manual, freeze, init, lab):
+    app.command()(command)
 
 
 @template_app.command("build")
@@ -247,25 +279,37 @@ def template_check(
 
     退出码：0 没有问题，1 有问题。
     """
-    from importlib import import_module
-
+    from evalkit.core.problem import refusal
     from evalkit.template import build, check
 
     own = name.endswith(".docx")
     path = Path(name) if own else build.template_for(name, style)
-    workflow = import_module(f"evalkit.workflows.{business if own else name}")
-    found = check.check_template(path, *workflow.sample(style))
+    if not own and not path.is_file():
+        raise refusal("workflow.unknown", name=name)
+    business = business if own else name
+    letter = {"letter": True} if business.endswith("_letter") else {}
+    sample = _workflow(business.removesuffix("_letter")).sample(style, **letter)
+    found = check.check_template(path, *sample)
     _tell(path.name, found)
     raise typer.Exit(1 if found else 0)
 
 
-def _schema(kind: str) -> Schema:
-    from evalkit.workbook.schema import load_schema
+def _codes(only: str | None) -> list[str] | None:
+    """The codes of an option."""
+    return [code.strip() for code in only.replace("，", ",").split(",")] if only else None
 
-    return load_schema(kind.replace("-", "_"))
+
+def _workflow(name: str) -> Any:
+    """The module of a business."""
+    from evalkit.core.problem import refusal
+
+    try:
+        return import_module(f"evalkit.workflows.{name}")
+    except ModuleNotFoundError:
+        raise refusal("workflow.unknown", name=name) from None
 
 
-def _tell(title: str, found: list[Problem]) -> None:
+def _tell(title: str, found: "list[Problem]") -> None:
     """How many problems of each severity there are, and each of them."""
     from collections import Counter
 
@@ -290,9 +334,8 @@ def main() -> None:
 
         if not isinstance(error, EvalkitError):
             raise
-        typer.echo(f"有 {len(error.problems)} 个问题：", err=True)
-        for problem in error.problems:
-            typer.echo(f"  {problem}", err=True)
+        said = [f"有 {len(error.problems)} 个问题：", *map(str, error.problems)]
+        typer.echo("\n  ".join(said), err=True)
         sys.exit(2)
 
 

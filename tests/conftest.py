@@ -11,8 +11,8 @@ from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-settings.register_profile("test", max_examples=50, deadline=None)
-settings.register_profile("soak", max_examples=1000, deadline=None)
+settings.register_profile("test", max_examples=30, deadline=None)
+settings.register_profile("soak", max_examples=400, deadline=None)
 settings.load_profile("soak" if os.environ.get("EVALKIT_SOAK") == "1" else "test")
 
 

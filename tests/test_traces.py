@@ -6,6 +6,7 @@ import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -47,8 +48,12 @@ def _number(cell) -> Decimal | None:
     return Decimal(digits[0]) if digits else None
 
 
-def _holds(book, entry: Input) -> bool:
-    sheet, _, address = entry.cell.partition("!")
+def _holds(book, entry: Input, folder: Path) -> bool:
+    """Whether the cell holds the input; ``[权重/汇总表.xlsx]权重与分值!F3`` is in another file."""
+    other, _, cell = entry.cell.rpartition("]")
+    if other:
+        book = openpyxl.load_workbook(folder / other.removeprefix("["), data_only=True)
+    sheet, _, address = cell.partition("!")
     page = book[sheet]
     if entry.of == "count":
         left, top, right, bottom = range_boundaries(address)
@@ -76,7 +81,7 @@ def test_every_named_cell_holds_its_input(project):
     book = openpyxl.load_workbook(project.workbook, data_only=True)
     entries = {e for i in result.score.indicators for e in i.trace.inputs}
     assert len(entries) > 40
-    wrong = [e for e in entries if not _holds(book, e)]
+    wrong = [e for e in entries if not _holds(book, e, project.workbook.parent)]
     assert not wrong
 
 

@@ -1,39 +1,37 @@
 """One notebook, executed by papermill in a kernel of its own, with a status we can trust.
 
 After a timeout or a dead kernel papermill marks every cell completed, so success is judged here
-from exceptions, from the cells really started, and from the figures really drawn.
+from exceptions, from the cells really started, and from the figures really drawn. Time, memory and
+patience are watched from outside: whatever a cell does, its whole session ends in time.
 """
 
-from __future__ import annotations
-
-import asyncio
-import json
-import os
 import re
-import tempfile
+import signal
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import methodcaller
 from pathlib import Path
 from textwrap import indent
-from typing import IO, Any
+from typing import Any
 
 import nbformat
-from ipykernel.kernelspec import get_kernel_dict
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
-from jupyter_core.utils import ensure_event_loop, run_sync
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from papermill import clientwrap, engines, exceptions, execute, models, translators
+from nbclient.exceptions import DeadKernelError
+from papermill import engines, exceptions, execute, models, translators
+from pydantic_core import to_jsonable_python
 
+from evalkit.batch import kernels
+from evalkit.batch.entry import Engine
 from evalkit.batch.jobs import declared
 from evalkit.batch.outcome import ERROR_TAG, Failure, Kind
-from evalkit.batch.page import SILENT
+from evalkit.batch.results import SILENT
 
 NAME = "evalkit"  # our key in papermill's registries; nobody else's run is touched
 FIGURE_TAG = "figure"
-_INLINE = "module://matplotlib_inline.backend_inline"
+ATTEMPTS = 3  # where the machine is to blame, not the project
+PAUSE = 0.2  # seconds between two looks at a running project
+MEMORY = 4 * 1024**3  # bytes that one project's processes may hold
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
 
 
@@ -44,50 +42,91 @@ class Run:
     notebook: Path
     parameters: dict[str, Any]
     folder: Path
-    timeout: float = 600  # seconds, from the start of the kernel
+    timeout: float = 600  # seconds, from the start of its process
     on_stage: Callable[[str], None] = lambda stage: None
     stopped: threading.Event = field(default_factory=threading.Event)
+    memory: int = MEMORY
     node: Any = None  # the executed notebook, also after a failure
     failure: Failure | None = None
     started: list[int] = field(default_factory=list)
-    stderr: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
-    kernel: AsyncKernelManager | None = None
-    _begun: float = 0.0
+    kernel: kernels.Kernel | None = None
+    ended: Kind | None = None  # why it was ended from outside
 
     def execute(self) -> None:
         """Run the notebook; afterwards `node` and `failure` say how it went."""
-        self._begun = time.monotonic()
-        with self.stderr:
-            try:
-                self.on_stage("启动内核")
-                path = str(self.notebook).replace("{", "{{").replace("}", "}}")  # str.format-ted
-                options = {"engine_name": NAME, "kernel_name": NAME, "language": "python"}
-                given = plain(self.parameters)
-                execute.execute_notebook(path, None, given, progress_bar=False, run=self, **options)
-                self.failure = self._incomplete()
-            except Exception as error:
-                self.failure = self._explain(error)
-            finally:
-                _settle()
+        over = threading.Event()
+        watch = threading.Thread(target=self._watch, args=[over], daemon=True)
+        watch.start()
+        for _ in range(ATTEMPTS):
+            self.started, self.kernel = [], None
+            self._attempt()
+            if not self._machine_failed():
+                break
+        over.set()
+        watch.join()
         if self.node is not None:
             self._tidy()
 
-    def stop(self) -> None:
-        """End the kernel at once; the run then fails as stopped."""
-        self.stopped.set()
-        if self.kernel and self.kernel.provisioner:
-            run_sync(self.kernel.provisioner.kill)()
+    def _attempt(self) -> None:
+        try:
+            self.on_stage("启动内核")
+            path = str(self.notebook).replace("{", "{{").replace("}", "}}")  # str.format-ted
+            options = {"engine_name": NAME, "kernel_name": NAME, "language": "python"}
+            given = plain(self.parameters)
+            execute.execute_notebook(path, None, given, progress_bar=False, run=self, **options)
+            self.failure = self._incomplete()
+        except Exception as error:
+            self.failure = self._explain(error)
+        finally:
+            kernels.settle()
 
-    def seconds_left(self, cell: Any) -> float:
-        """The time a cell may take: what remains of the project's."""
-        return max(self._begun + self.timeout - time.monotonic(), 0.01)
+    def _machine_failed(self) -> bool:
+        """True if the kernel was lost through no doing of the notebook.
+
+        That is, before its first cell, or by a signal to kill that was not ours; what a cell does
+        to its own process (exit, segmentation fault) it would do again.
+        """
+        if self.ended or not self.failure or self.failure.kind != "kernel":
+            return False
+        return not self.started or self._exit_code() == -9
+
+    def _exit_code(self) -> int | None:
+        process = self.kernel.process if self.kernel else None
+        return None if process is None else process.poll()
+
+    def _watch(self, over: threading.Event) -> None:
+        """End the project's session when it has had its time or memory, or is stopped."""
+        begun, known = time.monotonic(), None
+        while not over.wait(PAUSE):
+            process = self.kernel.process if self.kernel else None
+            if process is not known:
+                begun, known = time.monotonic(), process
+            if self.stopped.is_set():
+                self.ended = self.ended or "stopped"
+            elif process and time.monotonic() > begun + self.timeout:
+                self.ended = self.ended or "timeout"
+            elif process and kernels.memory(process.pid) > self.memory:
+                self.ended = self.ended or "memory"
+            if self.ended and process:
+                kernels.end(process.pid)
+
+    def stop(self) -> None:
+        """End it at once; the run then fails as stopped. May be called from another thread."""
+        self.stopped.set()
+
+    def attach(self, client: Any) -> None:
+        """Called by the engine before the kernel starts."""
+        self.node, self.kernel = client.nb, client.km
+        client.log, client.on_cell_execute = SILENT, self.cell_started
+        if self.ended:
+            raise DeadKernelError("ended")
 
     def cell_started(self, cell: Any, cell_index: int) -> None:
         """Called by nbclient before each code cell that is not blank."""
         self.started.append(cell_index)
         self.on_stage(_place(self.node, cell_index)[0] or "准备参数")
-        if self.stopped.is_set():
-            raise DeadKernelError("stopped")
+        if self.ended or self.stopped.is_set():
+            raise DeadKernelError("ended")
 
     def _code(self) -> list[tuple[int, Any]]:
         """The code cells that have to run, with their index."""
@@ -99,41 +138,37 @@ class Run:
             if index not in self.started:
                 what = "笔记本提前退出，后面的代码格没有运行"
                 return self._at(self.started[-1], "exception", what)
-            if FIGURE_TAG in cell.metadata.get("tags", []) and not any(
-                "image/png" in output.get("data", {}) for output in cell.outputs
-            ):
+            drawn = any("image/png" in output.get("data", {}) for output in cell.outputs)
+            if FIGURE_TAG in cell.metadata.get("tags", []) and not drawn:
                 return self._at(index, "figure", "应有图而没有画出来，请检查绘图设置")
         return None
 
     def _explain(self, error: Exception) -> Failure:
         last = self.started[-1] if self.started else None
-        if self.stopped.is_set():
-            return self._at(last, "stopped", "已中断")
+        if self.ended or self.stopped.is_set():
+            what = {
+                "timeout": f"项目用时超过 {self.timeout} 秒，已停止",
+                "memory": f"项目占用内存超过 {self.memory / 1024**2:.0f} MB，已停止",
+            }
+            return self._at(last, self.ended or "stopped", what.get(self.ended or "", "已中断"))
         if isinstance(error, exceptions.PapermillExecutionError):
             execute.remove_error_markers(self.node)  # papermill's own, which shift the cells
             lines = [line for line in str(error.evalue).splitlines() if line.strip()]
             if error.ename == "EvalkitError":
                 return self._at(error.cell_index, "refused", *lines)
-            last_line = f"{error.ename}：{lines[-1]}" if lines else str(error.ename)
+            last_line = "：".join([error.ename, *lines[-1:]])
             return self._at(error.cell_index, "exception", f"出错，{last_line}")
-        if isinstance(error, CellTimeoutError):
-            return self._at(last, "timeout", f"项目用时超过 {self.timeout} 秒，已停止")
+        words = f"（{self.kernel.last_words}）" if self.kernel and self.kernel.last_words else ""
         if isinstance(error, DeadKernelError):
-            return self._at(last, "kernel", f"计算进程意外退出{self._stderr_tail()}")
-        if last is None and isinstance(error, RuntimeError | TimeoutError):
-            return Failure("kernel", (f"计算进程没有启动成功（{error}）{self._stderr_tail()}",))
+            code = self._exit_code() or 0
+            by = f"，信号 {signal.Signals(-code).name}" if code < 0 else ""
+            return self._at(last, "kernel", f"计算进程意外退出{by}{words}")
+        if last is None and isinstance(error, RuntimeError | OSError):
+            return Failure("kernel", (f"计算进程没有启动成功（{error}）{words}",))
         return self._at(last, "internal", f"运行失败，{type(error).__name__}：{error}")
 
-    def _stderr_tail(self) -> str:
-        """The kernel's last own words, in brackets."""
-        self.stderr.seek(0)
-        lines = map(str.strip, self.stderr.read().decode("utf-8", "replace").splitlines())
-        said = [line for line in lines if line and not line.startswith("[IPKernelApp]")]
-        return f"（{said[-1][:200]}）" if said else ""
-
     def _at(self, index: int | None, kind: Kind, *lines: str) -> Failure:
-        place = () if index is None else _place(self.node, index)
-        return Failure(kind, lines, *place)
+        return Failure(kind, lines, *(() if index is None else _place(self.node, index)))
 
     def _tidy(self) -> None:
         """Correct what papermill says of cells that never ran, and note the failure on top."""
@@ -147,67 +182,22 @@ class Run:
                 state = self.node.cells[self.started[-1]].metadata.papermill
                 state["status"], state["exception"] = "failed", True
             text = "**运行未完成。**\n\n" + indent(str(self.failure), "    ")  # code: no markup
-            note = nbformat.v4.new_markdown_cell(text)  # type: ignore[no-untyped-call]
-            note.metadata["tags"] = [ERROR_TAG]
-            self.node.cells.insert(0, note)
-
-
-class _OwnInterpreter(KernelSpecManager):
-    """Kernels of the interpreter that runs evalkit, whatever kernelspecs are installed."""
-
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        return KernelSpec(**get_kernel_dict())
-
-
-class _Engine(engines.NBClientEngine):  # type: ignore[misc]
-    """papermill's engine with our kernel, limits and hooks; called by `execute_notebook`."""
-
-    @classmethod
-    def execute_managed_notebook(
-        cls, nb_man: Any, kernel_name: str, *, run: Run, start_timeout: int, **unused: Any
-    ) -> None:
-        specs = _OwnInterpreter()
-        run.node = nb_man.nb
-        run.kernel = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=specs)
-        client = clientwrap.PapermillNotebookClient(
-            nb_man,
-            km=run.kernel,
-            log=SILENT,
-            startup_timeout=start_timeout,
-            timeout_func=run.seconds_left,
-            shutdown_kernel="immediate",
-            resources={"metadata": {"path": str(run.folder)}},
-            on_cell_execute=run.cell_started,
-        )
-        env = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"} | os.environ
-        env |= {"MPLBACKEND": _INLINE}  # Agg would lose every figure without a word
-        client.execute(cleanup_kc=True, env=env, stdout=run.stderr, stderr=run.stderr)
+            tags = {"tags": [ERROR_TAG]}
+            self.node.cells.insert(0, nbformat.v4.new_markdown_cell(text, metadata=tags))  # type: ignore[no-untyped-call]
 
 
 class _Translator(translators.PythonTranslator):  # type: ignore[misc]
     """Parameters as Python that people can read: Chinese stays Chinese."""
 
-    @classmethod
-    def translate_str(cls, val: str) -> str:
-        return repr(val)
+    translate_str = staticmethod(repr)
 
     @classmethod
     def inspect(cls, parameters_cell: Any) -> list[models.Parameter]:
-        found = declared(parameters_cell["source"])
-        return [models.Parameter(name, kind, "", "") for name, kind in found.items()]
+        found = declared(parameters_cell["source"]).items()
+        return [models.Parameter(name, kind, "", "") for name, kind in found]
 
 
-def _settle() -> None:
-    """Cancel what a dead kernel left waiting in this thread's event loop, and close the loop."""
-    loop = ensure_event_loop()
-    left = asyncio.all_tasks(loop)
-    for task in left:
-        task.cancel()
-    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-    loop.close()
-
-
-engines.papermill_engines.register(NAME, _Engine)
+engines.papermill_engines.register(NAME, Engine)
 translators.papermill_translators.register(NAME, _Translator)
 
 
@@ -218,11 +208,7 @@ def plain(value: Any) -> Any:
     >>> plain({"day": date(2025, 6, 30), "codes": ("001",)})
     {'day': '2025-06-30', 'codes': ['001']}
     """
-
-    def other(item: Any) -> Any:
-        return item.item() if hasattr(item, "item") else str(item)
-
-    return json.loads(json.dumps(value, default=other))
+    return to_jsonable_python(value, fallback=methodcaller("item"))
 
 
 def _place(node: Any, index: int) -> tuple[str, int | None]:

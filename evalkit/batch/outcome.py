@@ -1,23 +1,55 @@
-"""How one project ended and what it found, and how the batch did."""
-
-from __future__ import annotations
+"""One project to run, how it ended and what it found, and how the batch did."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self
 
-from evalkit.batch.jobs import Job
 from evalkit.core import result_file
 from evalkit.core.model import IndicatorScore, Result
-from evalkit.core.numbers import fixed
 from evalkit.core.problem import EvalkitError, Problem
+from evalkit.report.prose import WORDS
 
-REPORT, PAPERS, CHECKS = "评价报告.docx", "底稿.xlsx", "checks.json"
+CHECKS = "checks.json"
+BOOKS = ("底稿.xlsx", "汇总表.xlsx")
 ERROR_TAG = "papermill-error-cell-tag"  # cells so tagged are dropped when a notebook runs again
 
+GIVEN = ("code", "name", "workbook", "out")  # set by the batch where a notebook declares them
 Status = Literal["完成", "未变化", "失败", "中断", "未选"]
-Kind = Literal["refused", "exception", "timeout", "kernel", "figure", "stopped", "internal"]
+Kind = Literal[
+    "refused", "exception", "timeout", "memory", "kernel", "figure", "stopped", "internal"
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Job:
+    """One project to run. Paths are absolute; `folder` is its folder name under the output."""
+
+    row: int
+    code: str
+    name: str
+    notebook: Path
+    workbook: Path
+    folder: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    declared: tuple[str, ...] = ()
+    columns: dict[str, str] = field(default_factory=dict)  # its row of the list, as written
+
+    @property
+    def title(self) -> str:
+        """Code and name, as lists show a project."""
+        return f"{self.code} {self.name}"
+
+    @property
+    def report(self) -> str:
+        """The file name of its report."""
+        reports: dict[str, str] = WORDS["reports"]
+        return reports.get(self.notebook.stem, next(iter(reports.values())))
+
+    def injected(self, out: Path) -> dict[str, Any]:
+        """The parameters given to the notebook, for its output folder `out`."""
+        given = zip(GIVEN, (self.code, self.name, str(self.workbook), str(out)), strict=True)
+        return {k: v for k, v in (*given, *self.parameters.items()) if k in self.declared}
 
 
 @dataclass(frozen=True)
@@ -36,13 +68,14 @@ class Failure:
         return f"{heading}代码格 [{self.cell}]" if self.cell else ""
 
     def __str__(self) -> str:
-        reason = "；".join(self.lines)
-        return f"{self.place}：{reason}" if self.place else reason
+        return "：".join(filter(None, (self.place, "；".join(self.lines))))
 
 
 @dataclass(frozen=True)
 class Outcome:
     """One project. `outputs` are the files of its last run, relative to `folder`.
+
+    `stages` are the parts of that run, by the headings of its notebook, with their seconds.
 
     `read_back` fills in what those files say: `result` (None if the project failed or has none),
     the `problems` of its checks and the names of fields still `missing`.
@@ -55,6 +88,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     seconds: float = 0.0
+    stages: tuple[tuple[str, float], ...] = ()
     result: Result | None = None
     problems: tuple[Problem, ...] = ()
     missing: tuple[str, ...] = ()
@@ -74,25 +108,14 @@ class Outcome:
         """The scores; none without a result."""
         return self.result.score.indicators if self.result and self.result.score else ()
 
-    @property
-    def headline(self) -> str:
-        """Score and grade in a few words, e.g. ``88.50 分 良``; empty without a score."""
-        card = self.result.score if self.result else None
-        if card is None:
-            return ""
-        if card.total is None:
-            return f"暂计 {fixed(card.low)}–{fixed(card.high)} 分"
-        return f"{fixed(card.total)} 分 {card.grade}".strip()
-
     def file(self, name: str) -> Path | None:
         """A result file, or the one written beside it because it was open elsewhere."""
-        path = Path(name)
-        for choice in (f"{path.stem}_新{path.suffix}", name):
-            if choice in self.outputs and (self.folder / choice).is_file():
-                return self.folder / choice
-        return None
+        path = self.folder / name
+        choices = path.with_stem(f"{path.stem}_新"), path
+        there = (path for path in choices if path.name in self.outputs and path.is_file())
+        return next(there, None)
 
-    def read_back(self) -> Outcome:
+    def read_back(self) -> Self:
         """This outcome with what its result.json and checks.json say."""
         if self.failed or result_file.FILE_NAME not in self.outputs:
             return self
@@ -106,10 +129,20 @@ class Outcome:
         problems, missing = dict.fromkeys(found), dict.fromkeys(checks.get("missing", []))
         return replace(self, result=result, problems=tuple(problems), missing=tuple(missing))
 
+    def shown(self) -> Self:
+        """This outcome with only what summary and front page show: a tenth of it."""
+        if self.result is None:
+            return self
+        card, tables = self.result.score, {"issues": self.result.tables.get("issues", [])}
+        adjusted = tuple(i for i in self.indicators if i.adjustment)
+        card = card and card.model_copy(update={"indicators": adjusted, "policies": ()})
+        less = {"score": card, "tables": tables, "texts": {}, "problems": ()}
+        return replace(self, result=self.result.model_copy(update=less))
+
 
 @dataclass(frozen=True)
 class BatchOutcome:
-    """The whole list, in its order."""
+    """The whole list, in its order; what was found is yet to be `read_back`."""
 
     outcomes: tuple[Outcome, ...]
     seconds: float

@@ -1,35 +1,41 @@
 """Run a project list: several kernels at once, each project in its own folder."""
 
-from __future__ import annotations
-
+import errno
+import json
 import os
+import secrets
 import signal
+import sys
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple
 
-from evalkit.batch import manifest as record
-from evalkit.batch.consistency import review
-from evalkit.batch.jobs import Job, notebook_parameters, read_list
-from evalkit.batch.outcome import REPORT, BatchOutcome, Failure, Outcome, Status
-from evalkit.batch.page import write_index, write_notebook
-from evalkit.batch.progress import Screen
-from evalkit.batch.summary import write_summary
+from evalkit.batch.jobs import choose, notebook_parameters, read_list
+from evalkit.batch.outcome import BatchOutcome, Failure, Job, Outcome
+from evalkit.batch.record import Manifest, made_since, mark, marks, opened, result_files
+from evalkit.batch.results import Screen, write_notebook, write_pages
+from evalkit.batch.status import Log
+from evalkit.batch.warm import spare_grammar
 from evalkit.core.paths import asset
-from evalkit.core.problem import refusal, refuse, sentence
-from evalkit.core.store import KEPT, keep_aside, safe_name
-from evalkit.workbook.names import nearest
-
-if TYPE_CHECKING:
-    from evalkit.batch.engine import Run
+from evalkit.core.problem import Problem, refusal, refuse, sentence
+from evalkit.core.result_file import FILE_NAME, versions
+from evalkit.core.store import digest, safe_name, sha256, write_json
+from evalkit.workbook.reader import read
+from evalkit.workbook.schema import load_schema
+from evalkit.workflows.inputs import NAMES, files_used, name_in, places_of, shared_inputs
 
 MOST_AT_ONCE = 4
+LONGEST = 240  # characters of a path, with which Word and Explorer still open a file
+_INSIDE = 50  # of them for the longest name in a project's folder
+_FAULTS = {errno.ENOSPC: "full", errno.EDQUOT: "full", errno.EFBIG: "full", errno.EROFS: "denied",
+           errno.EACCES: "denied", errno.EPERM: "denied", errno.ENOENT: "gone"}  # fmt: skip
 
 
 def run_batch(
@@ -39,27 +45,35 @@ def run_batch(
     jobs: int | None = None,
     force: bool = False,
     only: Sequence[str] | None = None,
+    where: Sequence[str] = (),
     timeout: float = 600,
     reporter: Screen | None = None,
 ) -> BatchOutcome:
     """Run every project of a list; one project's failure stops nothing.
 
     Projects whose inputs, notebook, template, policy and evalkit are as at their last good run
-    are passed over unless `force`. `only` names codes; `timeout` is in seconds, for each project.
-    Writes ``summary.xlsx``, ``index.html`` and ``manifest.jsonl`` into `out`.
+    are passed over unless `force`. `only` and `where` `choose` some; `timeout` is in seconds, for
+    each project. Writes ``summary.xlsx``, ``index.html``, ``manifest.jsonl`` and
+    ``run_log.jsonl`` into `out`.
 
     Raises:
-        EvalkitError: the list is wrong or the output folder cannot be written; nothing ran.
+        EvalkitError: the list is wrong or the output folder cannot be written; nothing ran. Or
+            the summary cannot be written; all else is.
     """
     listed = read_list(list_path)
-    wanted = _wanted(listed, only)
-    batch = _Batch(out, force, timeout, reporter)
-    done = batch.run(wanted, min(MOST_AT_ONCE, os.cpu_count() or 1) if jobs is None else jobs)
-    outcomes = [done.get(job.code) or batch.left_out(job) for job in listed]
-    findings = review(outcomes)
-    summary = write_summary(batch.out / "summary.xlsx", outcomes, findings)
-    index = write_index(batch.out / "index.html", outcomes, findings)
-    return batch.end(outcomes, summary, index)
+    wanted = choose(listed, only, where)
+    refuse(_too_long(out, wanted))
+    source = {"file": list_path.name, "sha256": sha256(list_path)}
+    at_once = min(MOST_AT_ONCE, os.cpu_count() or 1) if jobs is None else jobs
+    batch = _Batch(force, timeout, reporter or Screen(), list=source)
+    with opened(out, **batch.facts, **versions()) as manifest:
+        done = batch.run(manifest, wanted, max(at_once, 1))
+        outcomes = [done.get(job.code) or batch.left_out(job) for job in listed]
+        try:
+            pages = batch.pages(outcomes)
+        except OSError as error:
+            raise refusal("batch.pages", why=error.strerror or error) from None
+        return batch.end(outcomes, *pages)
 
 
 def run_one(
@@ -68,163 +82,251 @@ def run_one(
     """Run one workbook without a list, always; code and name are those in its 项目信息.
 
     Raises:
-        EvalkitError: no such notebook, or the workbook cannot be read.
+        EvalkitError: no such notebook, the workbook cannot be read, or the output folder cannot
+            be written.
     """
-    from evalkit.workbook.reader import read
-    from evalkit.workbook.schema import load_schema
-
     book = asset("notebooks", f"{notebook}.ipynb").resolve()
     known = notebook_parameters(book)
     workbook = workbook.resolve()
     project = read(workbook, load_schema(notebook)).forms["project"]
     code, name = project["code"].text or "无编码", project["name"].text or workbook.stem
-    chosen = {key: value for key, value in parameters.items() if key in known}
     folder = safe_name(f"{code}_{name}")
-    job = Job(1, code, name, book, workbook, folder, chosen, tuple(known))
-    batch = _Batch(out, True, timeout, None)
-    return batch.end(batch.run([job], 1).values())
+    job = Job(1, code, name, book, workbook, folder, parameters, tuple(known))
+    refuse(_too_long(out, [job]))
+    batch = _Batch(True, timeout, Screen())
+    with opened(out, **batch.facts, **versions()) as manifest:
+        return batch.end(batch.run(manifest, [job], 1).values())
 
 
-def _wanted(listed: list[Job], only: Sequence[str] | None) -> list[Job]:
-    if only is None:
-        return listed
-    codes = {job.code.casefold(): job for job in listed}
-    chosen = {code.casefold(): code for code in only}
-    problems = []
-    for code in (code for key, code in chosen.items() if key not in codes):
-        hint = nearest(code, [job.code for job in listed]).strip("，") or "请核对编码"
-        problems.append(sentence("list.only", code=code, hint=hint))
-    refuse(problems)
-    return [job for key, job in codes.items() if key in chosen]
+def _too_long(out: Path, jobs: Iterable[Job]) -> Iterator[Problem]:
+    """What would lie too deep for the programs of the people who are to open it."""
+    out = out.resolve()
+    for job in jobs:
+        size = len(str(out / job.folder)) + _INSIDE
+        if size > LONGEST:
+            kind = "deep" if len(str(out)) > len(job.folder) else "long"
+            facts = {"size": size, "most": LONGEST, "over": size - LONGEST, "out": out}
+            yield sentence(f"list.{kind}", cell=f"第 {job.row} 行", name=job.name, **facts)
 
 
-@contextmanager
-def _interrupts(stopped: threading.Event) -> Iterator[None]:
-    """Let Ctrl-C set an event. A KeyboardInterrupt could fall anywhere, and be lost there."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, lambda *_: stopped.set())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+class Ended(NamedTuple):
+    """How a notebook's run ended, and the seconds of its stages."""
+
+    failure: Failure | None
+    stages: tuple[tuple[str, float], ...]
+
+
+def perform(
+    job: Job, place: Path, shown: Path, timeout: float,
+    tell: Callable[[str], None], stopped: threading.Event,
+) -> Ended:  # fmt: skip
+    """Run a job's notebook in the folder `place`, and write there the notebook and its HTML.
+
+    They call the folder `shown`, where all of it will lie in the end. Job, folders, timeout and
+    what is returned can be pickled; `tell` and `stopped` tie a run to this process.
+    """
+    spare_grammar()
+    from evalkit.batch.engine import Run  # a second, spared where nothing runs
+
+    begun: dict[str, float] = {}  # a stage's second; the cells under a heading are one
+
+    def stage(name: str) -> None:
+        if name not in begun:
+            begun[name] = time.monotonic()
+            tell(name)
+
+    run = Run(job.notebook, job.injected(place), place, timeout, stage, stopped)
+    run.execute()
+    if run.node is not None:
+        stage("生成网页")
+        write_notebook(place, job, run.node, run.failure, shown)
+    spans = zip(begun.items(), [*begun.values(), time.monotonic()][1:], strict=True)
+    return Ended(run.failure, tuple((name, round(end - at, 3)) for (name, at), end in spans))
 
 
 class _Batch:
     """The runs into one output folder; `_project` and below work in the pool's threads."""
 
-    def __init__(self, out: Path, force: bool, timeout: float, reporter: Screen | None) -> None:
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise refusal("batch.out", out=out, why=error.strerror) from None
-        self.out, self.begun = out.resolve(), time.monotonic()
-        self.force, self.timeout = force, timeout
-        self.reporter = reporter or Screen()
-        self.manifest, self.shared = record.Manifest(self.out), record.shared_inputs()
-        self.running: list[Run] = []
+    def __init__(self, force: bool, timeout: float, reporter: Screen, **facts: Any) -> None:
+        self.begun, self.facts = time.monotonic(), {"id": secrets.token_hex(4), **facts}
+        self.force, self.timeout, self.reporter = force, timeout, reporter
+        self.shared = shared_inputs()
+        self.known: dict[tuple[Path, str], str] = {}  # hashes of what several projects use
         self.stopped = threading.Event()  # once set, no run goes on
+        self.notebooks: list[Path] = []
+        self.at_once = 1
 
-    def run(self, jobs: Sequence[Job], at_once: int) -> dict[str, Outcome]:
+    def run(self, manifest: Manifest, jobs: Sequence[Job], at_once: int) -> dict[str, Outcome]:
         """Run all; Ctrl-C ends what is running and leaves the rest for the next time."""
-        self.reporter.begin(len(jobs))
+        self.manifest, self.out = manifest, manifest.out
+        self.log = Log(self.out, self.facts["id"])
+        self.log.add("begin", **self.facts, total=len(jobs), at_once=at_once, pid=os.getpid())
+        self.reporter.begin(len(jobs), at_once)
+        self.notebooks, self.at_once = [job.notebook for job in jobs], at_once
         done: dict[str, Outcome] = {}
-        pool = ThreadPoolExecutor(max(at_once, 1), "evalkit")
-        with _interrupts(self.stopped), pool:
-            waiting = {pool.submit(self._project, job): job for job in jobs}
-            while waiting:
-                finished, _ = wait(waiting, timeout=0.2, return_when="FIRST_COMPLETED")
-                if self.stopped.is_set():
-                    for future in waiting:
-                        future.cancel()
-                    for run in list(self.running):
-                        run.stop()
-                for future in finished:
-                    job = waiting.pop(future)
-                    unrun = Failure("stopped", ("还没有运行",))
-                    stopped = Outcome(job, self.out / job.folder, "中断", unrun)
-                    done[job.code] = stopped if future.cancelled() else future.result()
-                    self.reporter.done(done[job.code])
+        with ExitStack() as stack:
+            if threading.current_thread() is threading.main_thread():
+                # a KeyboardInterrupt could fall anywhere, and be lost there: Ctrl-C sets an event
+                before = signal.signal(signal.SIGINT, lambda *_: self.stopped.set())
+                stack.callback(signal.signal, signal.SIGINT, before)
+            stack.callback(_close_kernels)
+            pool = stack.enter_context(ThreadPoolExecutor(at_once, "evalkit"))
+            finished = SimpleQueue[Future[Outcome]]()
+            for job in jobs:
+                pool.submit(self._project, job).add_done_callback(finished.put)
+            while len(done) < len(jobs):
+                with suppress(Empty):
+                    outcome = finished.get(timeout=0.2).result()
+                    done[outcome.job.code] = outcome
+                    self.log.add(
+                        "done", outcome.job, status=outcome.status, stages=outcome.stages,
+                        reason=str(outcome.failure or ""), seconds=round(outcome.seconds, 2),
+                    )  # fmt: skip
+                    fresh = outcome.status == "完成"
+                    self.reporter.done(outcome.read_back() if fresh else outcome)
         return done
 
     def left_out(self, job: Job) -> Outcome:
         """A project that was not chosen this time; its last good results still count."""
         last = self.manifest.last.get(job.folder, {})
-        outputs = tuple(last["outputs"]) if last.get("status") == "ok" else ()
-        return Outcome(job, self.out / job.folder, "未选", outputs=outputs).read_back()
+        outcome = Outcome(job, self.out / job.folder, "未选")
+        return replace(outcome, **_told(last)) if last.get("status") == "ok" else outcome
+
+    def pages(self, outcomes: Sequence[Outcome]) -> list[Path]:
+        """Summary and front page, written anew if anything that they tell is another."""
+        self.log.add("pages")
+        told = [
+            [o.job.title, str(o.failure), o.notes, *(mark(o.folder / name) for name in o.outputs)]
+            for o in outcomes
+        ]
+        key = digest([told, self.shared])
+        if not self.manifest.unchanged("", key):
+            with self.manifest.workplace("") as place:
+                write_pages(place, outcomes)
+                outputs = {path.name: sha256(path) for path in result_files(place)}
+                self.manifest.publish("", place, outputs, key=key, status="ok")
+        return [self.out / name for name in sorted(self.manifest.last[""]["outputs"], reverse=True)]
 
     def end(self, outcomes: Iterable[Outcome], *written: Path) -> BatchOutcome:
         """Tell how it went; `written` are summary and index, if there are any."""
-        seconds = time.monotonic() - self.begun
-        result = BatchOutcome(tuple(outcomes), seconds, *written)
+        result = BatchOutcome(tuple(outcomes), time.monotonic() - self.begun, *written)
+        self.log.add("end")
         self.reporter.end(result)
         return result
 
     def _project(self, job: Job) -> Outcome:
         begun = time.monotonic()
+        if self.stopped.is_set():
+            return Outcome(job, self.out / job.folder, "中断", Failure("stopped", ("还没有运行",)))
         try:
-            outcome = self._attempt(job, begun)
+            outcome = self._attempt(job)
         except Exception as error:  # whatever it was, the other projects go on
             what = f"程序内部错误，{type(error).__name__}：{error}"
             if isinstance(error, OSError):
-                what = f"文件读写失败：{error.strerror or error}（{error.filename or ''}）"
-            failure = Failure("internal", (what,))
-            outcome = Outcome(job, self.out / job.folder, "失败", failure)
-        return replace(outcome.read_back(), seconds=time.monotonic() - begun)
+                code = f"batch.{_FAULTS.get(error.errno or 0, 'file')}"
+                facts = {"path": error.filename or "", "why": error.strerror or error}
+                what = str(sentence(code, **facts))
+            outcome = Outcome(job, self.out / job.folder, "失败", Failure("internal", (what,)))
+        return replace(outcome, seconds=time.monotonic() - begun)
 
-    def _attempt(self, job: Job, begun: float) -> Outcome:
-        folder = self.out / job.folder
-        inputs = record.inputs(job, self.shared)
-        edited = self.manifest.edited(job)
-        if not self.force and self.manifest.unchanged(job, inputs):
-            outputs = tuple(self.manifest.last[job.folder]["outputs"])
-            kept = [Path(name).name for name in edited if name in outputs]
-            notes = [f"{name} 有人工修改，保持原样" for name in kept]
-            return Outcome(job, folder, "未变化", None, tuple(notes), outputs)
-        folder.mkdir(exist_ok=True)
-        self.reporter.stage(job, "准备")
-        earlier = set(folder.rglob(f"*{KEPT}*"))
-        copies = {name: keep_aside(folder / name) for name in edited}
-        before = record.marks(folder)
-        self.manifest.intent(job, inputs)
-        run = self._execute(job, folder)
-        failure = run.failure
-        if run.node is not None:
-            self.reporter.stage(job, "生成网页")
-            write_notebook(folder, job, run.node, failure)
-        made = record.made(folder, before)
-        facts = {"status": failure.kind, "reason": str(failure)} if failure else {"status": "ok"}
-        self.manifest.done(job, inputs, made, seconds=round(time.monotonic() - begun, 3), **facts)
-        notes = list(_notes(copies, earlier, made))
-        if failure and (folder / REPORT).exists() and REPORT not in made:
-            notes.append("文件夹中的评价报告是以前生成的，本次没有更新")
-        status: Status = "完成"
-        if failure:
-            status = "中断" if failure.kind == "stopped" else "失败"
-        return Outcome(job, folder, status, failure, tuple(notes), tuple(made))
+    def _attempt(self, job: Job) -> Outcome:
+        places = self.manifest.places(job, self.shared)
+        if places is None:
+            places = places_of(job.notebook.stem, job.workbook)
+        inputs = inputs_of(job, self.shared, places, self.known)
+        if self.force or not self.manifest.unchanged(job.folder, digest(inputs)):
+            self._tell(job, "准备")
+            with self.manifest.workplace(job.folder) as place:
+                return self._make(job, place, inputs, places)
+        edited = (Path(name).name for name in self.manifest.edited(job.folder))
+        notes = tuple(f"{name} 有人工修改，保持原样" for name in edited)
+        told = _told(self.manifest.last[job.folder])
+        return Outcome(job, self.out / job.folder, "未变化", notes=notes, **told)
 
-    def _execute(self, job: Job, folder: Path) -> Run:
-        from evalkit.batch.engine import Run  # two seconds, spared where nothing runs
+    def _make(self, job: Job, place: Path, inputs: dict[str, str], places: list[str]) -> Outcome:
+        """Run a project in a folder of its own and put in place what it made."""
+        folder, tell, before = self.out / job.folder, partial(self._tell, job), marks(place)
+        self.manifest.add("intent", job.folder, code=job.code, inputs=inputs, places=places)
+        from evalkit.batch import kernels  # a second, spared where nothing runs
 
-        tell = partial(self.reporter.stage, job)
-        given = job.injected(folder)
-        run = Run(job.notebook, given, folder, self.timeout, tell, self.stopped)
-        self.running.append(run)
-        try:
-            run.execute()
-        finally:
-            self.running.remove(run)
-        return run
+        if way := kernels.prepare(self.out, self.notebooks, self.at_once):
+            self.reporter.console.print(f"计算进程：{kernels.WAYS[way]}")
+        ended = perform(job, place, folder, self.timeout, tell, self.stopped)
+        failure = ended.failure
+        if failure and failure.kind == "stopped":
+            self.manifest.add("stopped", job.folder, code=job.code)
+            return Outcome(job, folder, "中断", failure, stages=ended.stages)
+        made, there = made_since(place, before), set(result_files(place))
+        gone = [name_in(place, path) for path, *_ in before if path not in there]
+        if failure:  # what else it wrote is not to be trusted
+            pages = job.notebook.name, f"{job.notebook.stem}.html"
+            made, gone = {name: made[name] for name in pages if name in made}, []
+        if FILE_NAME in made:
+            _stamp(place / FILE_NAME, self.facts | {"row": job.row, "inputs": inputs})
+            made[FILE_NAME] = sha256(place / FILE_NAME)
+        changed = _changed(job, inputs, self.shared)
+        facts = {"code": job.code, "key": "" if changed else digest(inputs), "gone": gone}
+        facts |= {"status": failure.kind, "reason": str(failure)} if failure else {"status": "ok"}
+        put = self.manifest.publish(job.folder, place, made, **facts, stages=ended.stages)
+        notes = [*_notes(*put)]
+        if changed:
+            notes.append(str(sentence("batch.changed", what="、".join(changed))))
+        if failure and (folder / job.report).exists():
+            notes.append(f"文件夹中的{job.report[:-5]}是以前生成的，本次没有更新")
+        return Outcome(
+            job, folder, "失败" if failure else "完成", failure, tuple(notes), tuple(put[0]),
+            stages=ended.stages,
+        )  # fmt: skip
+
+    def _tell(self, job: Job, stage: str) -> None:
+        self.log.add("stage", job, stage=stage)
+        self.reporter.stage(job, stage)
 
 
-def _notes(copies: dict[str, Path], earlier: set[Path], made: Collection[str]) -> Iterator[str]:
-    """Say which files were set aside and which written beside; drop copies made for nothing."""
-    for name, copy in copies.items():
-        if name in made:
-            yield f"{Path(name).name} 有人工修改，原文件另存为 {copy.name}"
-        elif copy not in earlier:
-            copy.unlink()
+def inputs_of(
+    job: Job, shared: dict[str, str], places: Sequence[str] | None = None,
+    known: dict[tuple[Path, str], str] | None = None,
+) -> dict[str, str]:  # fmt: skip
+    """Hash by name of all that a project's results depend on; see `files_used`."""
+    if places is None:
+        places = places_of(job.notebook.stem, job.workbook)
+    own = files_used(job.notebook, job.workbook, places, {} if known is None else known)
+    given = digest({"code": job.code, "name": job.name, **job.parameters})
+    return shared | own | {"parameters": given}
+
+
+def _told(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What the record says of a project's last run."""
+    stages = tuple((name, seconds) for name, seconds in record.get("stages", ()))
+    return {"outputs": tuple(record["outputs"]), "stages": stages}
+
+
+def _stamp(path: Path, facts: Mapping[str, Any]) -> None:
+    """Note in a new result.json which batch made it, and of what."""
+    with suppress(OSError, ValueError, LookupError, TypeError):  # there is none, or another's
+        data = json.loads(path.read_text(encoding="utf-8"))
+        data["run"]["batch"] = dict(facts)
+        write_json(path, data)
+
+
+def _changed(job: Job, inputs: Mapping[str, str], shared: dict[str, str]) -> list[str]:
+    """The inputs that are not as they were when the run began."""
+    try:
+        now = inputs_of(job, shared)
+    except OSError:
+        return [NAMES["workbook"]]
+    return [label for name, label in NAMES.items() if now[name] != inputs[name]]
+
+
+def _close_kernels() -> None:
+    if loaded := sys.modules.get("evalkit.batch.kernels"):
+        loaded.close()
+
+
+def _notes(made: Collection[str], kept: Mapping[str, Path]) -> Iterator[str]:
+    """Say which files were set aside and which written beside."""
+    for name, copy in kept.items():
+        yield f"{Path(name).name} 有人工修改，原文件另存为 {copy.name}"
     why = "没有覆盖（正被其他程序打开，或数字的域已被破坏）"
     for path in (path for path in map(Path, made) if path.stem.endswith("_新")):
         yield f"{path.stem[:-2]}{path.suffix} {why}，新文件写为 {path.name}"

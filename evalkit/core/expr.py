@@ -5,8 +5,6 @@ written once, as ordinary arithmetic over terms; the value becomes the score and
 the formula in the trace, so the two cannot drift apart. The text is valid in Excel and WPS.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -28,6 +26,17 @@ _SIGNS: dict[str, Callable[[Any, Any], Any]] = {
 EPOCH = date(1899, 12, 30)  # Excel's day zero, so dates subtract as they do in a sheet
 
 
+def _joined(sign: str, level: int) -> Callable[["Term", Number], "Term"]:
+    """The operator with this sign."""
+
+    def operator(left: "Term", other: Number) -> "Term":
+        right = Term.of(other)
+        text = f"{left._wrap(level)}{sign}{right._wrap(level + 1)}"
+        return Term(_SIGNS[sign](left.value, right.value), text, level)
+
+    return operator
+
+
 @total_ordering
 @dataclass(eq=False, slots=True)
 class Term:
@@ -43,7 +52,7 @@ class Term:
     level: int = _ATOM  # how tightly the text holds together
 
     @classmethod
-    def of(cls, number: Number | date) -> Term:
+    def of(cls, number: Number | date) -> "Term":
         """Lift a plain number (or a date, as Excel's serial day) to a term.
 
         Floats are refused: they are turned into decimals at the door, by `to_decimal` alone.
@@ -62,24 +71,10 @@ class Term:
     def _wrap(self, level: int) -> str:
         return self.text if self.level >= level else f"({self.text})"
 
-    def _joined(self, sign: str, other: Number, level: int) -> Term:
-        right = Term.of(other)
-        text = f"{self._wrap(level)}{sign}{right._wrap(level + 1)}"
-        return Term(_SIGNS[sign](self.value, right.value), text, level)
+    __add__, __sub__ = _joined("+", _SUM), _joined("-", _SUM)
+    __mul__, __truediv__ = _joined("*", _PRODUCT), _joined("/", _PRODUCT)
 
-    def __add__(self, other: Number) -> Term:
-        return self._joined("+", other, _SUM)
-
-    def __sub__(self, other: Number) -> Term:
-        return self._joined("-", other, _SUM)
-
-    def __mul__(self, other: Number) -> Term:
-        return self._joined("*", other, _PRODUCT)
-
-    def __truediv__(self, other: Number) -> Term:
-        return self._joined("/", other, _PRODUCT)
-
-    def __rsub__(self, other: Number) -> Term:
+    def __rsub__(self, other: Number) -> "Term":
         return Term.of(other) - self
 
     def __eq__(self, other: object) -> bool:
@@ -101,22 +96,22 @@ class Term:
         return f"Term({plain(self.decimal())}, {self.text!r})"
 
 
-def least(*numbers: Number) -> Term:
+def least(*numbers: Number) -> "Term":
     """Excel's MIN over terms."""
     return _pick("MIN", min, numbers)
 
 
-def greatest(*numbers: Number) -> Term:
+def greatest(*numbers: Number) -> "Term":
     """Excel's MAX over terms."""
     return _pick("MAX", max, numbers)
 
 
-def _pick(name: str, choose: Callable[..., Fraction], numbers: tuple[Number, ...]) -> Term:
+def _pick(name: str, choose: Callable[..., Fraction], numbers: tuple[Number, ...]) -> "Term":
     terms = [Term.of(n) for n in numbers]
     return Term(choose(t.value for t in terms), f"{name}({','.join(t.text for t in terms)})")
 
 
-def total(numbers: list[Term]) -> Term:
+def total(numbers: list[Term]) -> "Term":
     """Sum of terms; a lone term stays as it is.
 
     >>> total([Term.of(1), Term.of(2), Term.of(3)])
@@ -125,19 +120,19 @@ def total(numbers: list[Term]) -> Term:
     return sum(numbers[1:], start=numbers[0])
 
 
-def whole_up(number: Number) -> Term:
+def whole_up(number: Number) -> "Term":
     """Excel's ROUNDUP(x,0) for x ≥ 0: a started step counts in full."""
     t = Term.of(number)
     return Term(Fraction(-((-t.value) // 1)), f"ROUNDUP({t.text},0)")
 
 
-def whole_down(number: Number) -> Term:
+def whole_down(number: Number) -> "Term":
     """Excel's ROUNDDOWN(x,0) for x ≥ 0: only whole steps count."""
     t = Term.of(number)
     return Term(Fraction(t.value // 1), f"ROUNDDOWN({t.text},0)")
 
 
-def when(left: Term, op: str, right: Number, yes: Number, no: Number) -> Term:
+def when(left: Term, op: str, right: Number, yes: Number, no: Number) -> "Term":
     """Excel's IF(left op right, yes, no); op is one of ``>= > <= < =``.
 
     >>> when(Term.of(93), ">=", 95, 10, 8)

@@ -1,9 +1,8 @@
 """What an indicator measured: an exact number, the cells it came from, how it is printed."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
 from evalkit.core.expr import Term
 from evalkit.core.model import Datum, Input
@@ -26,16 +25,15 @@ class Measure:
 
 def setting(name: str, datum: Datum) -> tuple[Input, ...]:
     """The trace's entry for a choice (rule, direction, year); none for an empty cell."""
-    entry = input_of(name, datum).model_copy(update={"of": "setting"})
-    return () if datum.value is None else (entry,)
+    return () if datum.value is None else (input_of(name, datum, "setting"),)
 
 
-def input_of(name: str, datum: Datum) -> Input:
+def input_of(name: str, datum: Datum, of: Literal["value", "setting"] = "value") -> Input:
     """The trace's entry for one workbook cell."""
     number = datum.number
     value = plain(number) if number is not None else str(datum.value or "")
     place = datum.model_dump(include={"unit", "cell", "raw", "formula"})
-    return Input(name=name, value=value, **place)
+    return Input(name=name, value=value, of=of, **place)
 
 
 def direct(datum: Datum, name: str = "实际完成值") -> Measure:

@@ -3,8 +3,6 @@
 Everything here is frozen. Decimals are exact and written to JSON as strings.
 """
 
-from __future__ import annotations
-
 from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
@@ -66,8 +64,9 @@ def problem_at(
     >>> print(problem_at(Datum(cell="指标!D12"), "gap", "目标值为空", "请填写"))
     指标｜D12：目标值为空——请填写
     """
-    sheet, _, cell = datum.cell.partition("!")
-    place = {"sheet": sheet, "cell": cell, "indicator": indicator}
+    book, _, own = datum.cell.rpartition("]")  # of another file: [权重/汇总表.xlsx]权重与分值!F3
+    sheet, _, cell = own.partition("!")
+    place = {"file": book.lstrip("["), "sheet": sheet, "cell": cell, "indicator": indicator}
     return Problem(code=code, what=what, remedy=remedy, severity=severity, **place)
 
 

@@ -1,7 +1,5 @@
 """Decimals: where floats end, where rounding happens, how figures are printed."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -83,6 +81,24 @@ def fixed(value: Decimal | Fraction | int, digits: int = 2, mode: Rounding = "ha
     '94.50'
     """
     return f"{round_to(value, digits, mode):f}"
+
+
+def fine(value: Decimal | Fraction | int) -> str:
+    """A unit cost or a quota as printed, to a thousandth.
+
+    >>> fine(Decimal("5.39995"))
+    '5.400'
+    """
+    return fixed(value, 3)
+
+
+def finer(value: Decimal | float) -> Decimal:
+    """A statistic or a value to go on with, to a ten-thousandth.
+
+    >>> finer(0.123228)
+    Decimal('0.1232')
+    """
+    return round_to(to_decimal(value), 4)
 
 
 def wan(yuan: Decimal, digits: int = 2) -> str:

@@ -1,7 +1,5 @@
 """Where a firm's notebooks, templates and params are: the working folder first, else the wheel."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 KINDS = ("notebooks", "templates", "params")

@@ -1,7 +1,5 @@
 """What went wrong, where, and what to do about it: one sentence a problem, all at once."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -42,10 +40,9 @@ class Problem(BaseModel):
 class EvalkitError(Exception):
     """A refusal that carries every problem found; it survives pickling."""
 
-    def __init__(self, problems: Sequence[Problem] | str) -> None:
-        found = [Problem(what=problems)] if isinstance(problems, str) else list(problems)
-        super().__init__(found)
-        self.problems = found
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__(self.problems)
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
@@ -86,6 +83,5 @@ def refuse(problems: Iterable[Problem]) -> None:
     Raises:
         EvalkitError: with every problem of severity error.
     """
-    found = errors(problems)
-    if found:
+    if found := errors(problems):
         raise EvalkitError(found)

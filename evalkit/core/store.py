@@ -1,7 +1,5 @@
 """Files that are never half written, never escape their folder and never eat a person's work."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -73,9 +71,8 @@ def write_atomic(path: Path, write: Callable[[BinaryIO], object]) -> Path:
         except PermissionError:
             path = path.with_name(f"{path.stem}_新{path.suffix}")
             os.replace(temporary, path)
-    except BaseException:
+    finally:
         temporary.unlink(missing_ok=True)
-        raise
     return path
 
 

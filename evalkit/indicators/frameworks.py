@@ -4,10 +4,7 @@ A framework is a reference, not a rule: its points and 评分标准 are defaults
 实施方案 that the client approves (财监〔2021〕4号 art. 15–16).
 """
 
-from __future__ import annotations
-
 from decimal import Decimal
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -34,27 +31,19 @@ class FrameworkIndicator(Frozen):
     level1: str
     level2: str
     level3: str
-    identifier: str
+    identifier: str = Field(exclude=True)  # what is excluded is no column of 指标
     explanation: str
-    formula: str = ""
-    reference: str  # where the indicator stands
+    formula: str = Field("", exclude=True)
+    reference: str = Field(exclude=True)  # where the indicator stands
     points: Decimal | None = None
     kind: Literal["定量", "定性"]
     rule: str = ""
     measure: str = ""
     target: str = ""
     unit: str = ""
-    settings: dict[str, str] = Field(default_factory=dict)
+    settings: dict[str, str] = Field({}, exclude=True)
     standard: str = ""
-    elements: tuple[FrameworkElement, ...] = ()
-
-
-class Variant(Frozen):
-    """One set of level-1 weights (percent) that the regulation names for a case."""
-
-    case: str
-    weights: dict[str, Decimal]
-    reference: str
+    elements: tuple[FrameworkElement, ...] = Field((), exclude=True)
 
 
 class Framework(Frozen):
@@ -66,21 +55,19 @@ class Framework(Frozen):
     note: str = ""
     points_source: str
     basis: str
-    variants: tuple[Variant, ...] = ()
     indicators: tuple[FrameworkIndicator, ...]
 
     @model_validator(mode="after")
-    def _codes_differ(self) -> Framework:
+    def _codes_differ(self) -> "Framework":
         codes = [indicator.code for indicator in self.indicators]
         if not codes:
             raise ValueError("没有任何指标")
-        twice = sorted({code for code in codes if codes.count(code) > 1})
-        if twice:
+        if twice := sorted({code for code in codes if codes.count(code) > 1}):
             raise ValueError(f"指标编号重复：{'、'.join(twice)}")
         return self
 
 
-def load(framework: str, *, start: Path | None = None) -> Framework:
+def load(framework: str) -> Framework:
     """A framework by id.
 
     >>> len(load("mof_2020_10").indicators)
@@ -89,7 +76,7 @@ def load(framework: str, *, start: Path | None = None) -> Framework:
     Raises:
         EvalkitError: no such framework, or a broken file (all its faults at once).
     """
-    known = assets("params", "frameworks", start=start)
+    known = assets("params", "frameworks")
     if framework not in known:
         raise refusal("framework.id", name=framework, hint=nearest(framework, known))
     found = read_yaml(known[framework], Framework)
@@ -106,15 +93,13 @@ def rows(framework: Framework) -> tuple[list[dict[str, str]], list[dict[str, str
     ('立项依据充分性', '4', 'A101')
     """
     indicators, elements = [], []
-    own = {"identifier", "formula", "reference", "settings", "elements"}  # no columns of 指标
     for one in framework.indicators:
-        row = one.model_dump(exclude=own)
+        row = one.model_dump()
         row["points"] = "" if one.points is None else plain(one.points)
         row["explanation"] += f"（{one.formula}）" if one.formula else ""
         row |= {"basis_kind": "机构设定", "basis_document": framework.basis} | one.settings
         indicators.append({field: value for field, value in row.items() if value})
         for element in one.elements:
-            elements.append({"indicator": one.code, "text": element.text})
-            if element.share is not None:
-                elements[-1]["share"] = f"{plain(element.share)}%"
+            share = {} if element.share is None else {"share": f"{plain(element.share)}%"}
+            elements.append({"indicator": one.code, "text": element.text} | share)
     return indicators, elements

@@ -6,11 +6,9 @@ evaluation (财监〔2021〕4号 art. 15–16); points once set stay as they are
 (财预〔2021〕101号 三（六）, there for self-evaluation).
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -31,9 +29,7 @@ def frozen_file(workbook: Path) -> Path:
     return workbook.with_name(FILE_NAME)
 
 
-def freeze(
-    source: Source, path: Path, approver: str, dated: date, *, replace: bool = False
-) -> Path:
+def freeze(source: Source, path: Path, approver: str, day: date, *, replace: bool = False) -> Path:
     """Store the indicator system of `source` beside its workbook at `path`.
 
     Returns the file written: {schema_version, code, name, approver, date, indicators, hash}.
@@ -53,9 +49,9 @@ def freeze(
         found.append(sentence("freeze.empty", sheet="指标"))
     refuse(found)
     project = {key: _text(source.forms["project"][key]) for key in ("code", "name")}
-    approved = {"approver": approver.strip(), "date": dated.isoformat()}
+    approved = {"approver": approver.strip(), "date": day.isoformat()}
     content: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **project, **approved}
-    content["indicators"] = _design(source)
+    content["indicators"] = [*_design(source)]
     return write_json(target, {**content, "hash": digest(content)})
 
 
@@ -89,25 +85,27 @@ def changes(source: Source, frozen_path: Path) -> list[dict[str, str]]:
     if approved["code"] != code:
         facts = {"name": approved["name"], "other": approved["code"], "own": code}
         raise refusal("freeze.project", file=frozen_path.name, **facts)
-    before = {one["code"]: one for one in approved["indicators"]}
-    after = {one["code"]: one for one in _design(source)}
-    labels, rows = _labels(source), []
+    labels, designs = _labels(source), (approved["indicators"], _design(source))
+    before, after = ({one["code"]: _flat(one, labels) for one in design} for design in designs)
+    rows = []
     for indicator in dict.fromkeys([*after, *before]):
         old, new = before.get(indicator), after.get(indicator)
-        name = (new or old or {}).get("level3", "")
-        for field, was, now in _differences(old, new, labels):
-            row = {"indicator": indicator, "level3": name, "field": field}
-            rows.append(row | {"approved": was, "now": now} | _explained(source, indicator))
+        if old and new:
+            changed = [field for field in labels if _key(old[field]) != _key(new[field])]
+            found = [(field, old[field], new[field]) for field in changed]
+        else:
+            found = [("level3", "已审定指标", "删除") if old else ("level3", "（无）", "新增指标")]
+        named = {"indicator": indicator, "level3": (new or old or {})["level3"]}
+        why = _explained(source, indicator)
+        rows += [{**named, "field": labels[f], "approved": a, "now": n, **why} for f, a, n in found]
     return rows
 
 
 def problems(rows: Sequence[Mapping[str, str]], stage: Stage) -> list[Problem]:
     """A change without a reason: a warning in drafts, an error from 送审稿 on."""
     severity = "error" if stage in STRICT_STAGES else "warning"
-    found = []
-    for row in (row for row in rows if not row["reason"]):
-        shown = {key: row[key] or "空" for key in ("approved", "now")}
-        found.append(sentence("freeze.reason", sheet="指标变更", **{**row, **shown}))
+    shown = [{key: text or "空" for key, text in row.items()} for row in rows if not row["reason"]]
+    found = [sentence("freeze.reason", sheet="指标变更", **row) for row in shown]
     return [problem.model_copy(update={"severity": severity}) for problem in found]
 
 
@@ -119,10 +117,9 @@ def _labels(source: Source) -> dict[str, str]:
     return labels | {part: schema.sheet(part).name for part in PARTS}
 
 
-def _design(source: Source) -> list[dict[str, Any]]:
+def _design(source: Source) -> Iterator[dict[str, Any]]:
     """The indicators without their results; empty fields but the code are left out."""
     fields = [field for field in _labels(source) if field not in PARTS]
-    designs = []
     for row in source.tables["indicators"]:
         design: dict[str, Any] = {"code": _text(row["code"])}
         design |= {field: text for field in fields if (text := _text(row[field]))}
@@ -130,19 +127,7 @@ def _design(source: Source) -> list[dict[str, Any]]:
             rows = source.tables.get(part, [])
             mine = (one for one in rows if _text(one["indicator"]) == design["code"])
             design[part] = [{column: _text(one[column]) for column in columns} for one in mine]
-        designs.append(design)
-    return designs
-
-
-def _differences(
-    old: dict[str, Any] | None, new: dict[str, Any] | None, labels: dict[str, str]
-) -> list[tuple[str, str, str]]:
-    """(label, approved, now) of every field that differs."""
-    if old is None or new is None:
-        there, gone = ("（无）", "新增指标") if old is None else ("已审定指标", "删除")
-        return [(labels["level3"], there, gone)]
-    found = [(label, _flat(old, field), _flat(new, field)) for field, label in labels.items()]
-    return [(label, was, now) for label, was, now in found if _key(was) != _key(now)]
+        yield design
 
 
 def _explained(source: Source, indicator: str) -> dict[str, str]:
@@ -155,15 +140,13 @@ def _explained(source: Source, indicator: str) -> dict[str, str]:
     }
 
 
-def _flat(design: dict[str, Any], field: str) -> str:
-    """A part of a design in one line; 评分要点 as 立项合规（40%）；程序完备（60%）."""
-    if field not in PARTS:
-        return str(design.get(field, ""))
-    first, second = PARTS[field]
-    return "；".join(
-        f"{one[first]}（{one[second]}）" if one[second] else one[first]
-        for one in design.get(field, [])
-    )
+def _flat(design: dict[str, Any], fields: Iterable[str]) -> dict[str, str]:
+    """The fields of a design in one line each; 评分要点 as 立项合规（40%）；程序完备（60%）."""
+    flat = {field: design.get(field, "") for field in fields}
+    for part, (first, second) in PARTS.items():
+        lines = [(one[first], one[second]) for one in flat[part]]
+        flat[part] = "；".join(f"{name}（{share}）" if share else name for name, share in lines)
+    return flat
 
 
 def _text(datum: Datum) -> str:

@@ -5,13 +5,12 @@ keep both. A generated paragraph or table row is enclosed by one bookmark whose 
 key and a seal of its content without field results: what people touched no longer fits its seal.
 """
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from docx.document import Document as WordDocument
 from docx.opc.constants import CONTENT_TYPE, RELATIONSHIP_TYPE
@@ -19,22 +18,12 @@ from docx.opc.oxml import serialize_part_xml
 from docx.opc.packuri import PackURI
 from docx.opc.part import Part, XmlPart
 from docx.oxml.parser import parse_xml
+from lxml import etree  # type: ignore[import-untyped]
 
-from evalkit.ooxml.oxml import (
-    MARK_END,
-    MARK_PATH,
-    MARK_TEXT,
-    Element,
-    bookmark,
-    clean,
-    field,
-    local_name,
-    plain_text,
-    qn,
-    run,
-)
+from evalkit.ooxml import oxml
+from evalkit.ooxml.oxml import Element, bookmark, local_name, plain_text, qn, run
 
-BOUND = re.compile(f"{MARK_PATH}([^{MARK_END}]+){MARK_END}")
+BOUND = re.compile(f"{oxml.MARK_PATH}([^{oxml.MARK_END}]+){oxml.MARK_END}")
 OWNED = re.compile(r"_([kr])([0-9a-f]{12})_([0-9a-f]{10})")  # k: paragraph, r: table row
 PICTURE = re.compile(r"(\w+)_([0-9a-f]{12})")  # name of a drawing: block, digest of the picture
 _PROPERTY = re.compile(r'\s*DOCPROPERTY\s+"?([^"\s\\]+)', re.IGNORECASE)
@@ -56,9 +45,8 @@ _GONE, _TRACKED = (qn("w:del"), qn("w:moveFrom")), [qn(f"w:{name}") for name in 
 _RARE = {"del", "moveFrom", "fldSimple"}  # what makes the place of a text matter
 _SEEN = {qn(f"w:{name}"): name for name in
          (*_PARTS, "fldChar", "instrText", "fldSimple", "t", "tab", "br", "tc")}  # fmt: skip
-_SCHEMAS = "{http://schemas.openxmlformats.org/"
-_SEEN |= {f"{_SCHEMAS}officeDocument/2006/math}}oMath": "oMath",
-          f"{_SCHEMAS}markup-compatibility/2006}}AlternateContent": "AlternateContent"}  # fmt: skip
+_COMPATIBLE = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
+_SEEN |= {qn("m:oMath"): "oMath", f"{_COMPATIBLE}AlternateContent": "AlternateContent"}
 
 
 # --- text with bound numbers ----------------------------------------------------------------
@@ -70,7 +58,7 @@ def bound(path: str, text: str) -> str:
     >>> unbound("得" + bound("score.total", "93.60") + "分")
     '得93.60分'
     """
-    return f"{MARK_PATH}{path}{MARK_TEXT}{text}{MARK_END}"
+    return f"{oxml.MARK_PATH}{path}{oxml.MARK_TEXT}{text}{oxml.MARK_END}"
 
 
 def slug(text: str) -> str:
@@ -84,21 +72,20 @@ def slug(text: str) -> str:
 
 def unbound(text: str) -> str:
     """The same text as people read it."""
-    return BOUND.sub(lambda match: match[1].partition(MARK_TEXT)[2], text)
+    return BOUND.sub(lambda match: match[1].partition(oxml.MARK_TEXT)[2], text)
 
 
 def runs(text: str, *, bold: bool = False) -> list[Element]:
     """Runs of a text, its bound numbers as fields."""
-    pieces = BOUND.split(text)
     made = [bound_runs(p, bold=bold) if n % 2 else [run(p, bold=bold)]
-            for n, p in enumerate(pieces) if p]  # fmt: skip
+            for n, p in enumerate(BOUND.split(text)) if p]  # fmt: skip
     return [item for items in made for item in items]
 
 
 def bound_runs(inside: str, *, bold: bool = False) -> list[Element]:
     """The field of one match of `BOUND`."""
-    path, _, text = inside.partition(MARK_TEXT)
-    return field(f'DOCPROPERTY "{path}"', [run(text, bold=bold)])
+    path, _, text = inside.partition(oxml.MARK_TEXT)
+    return oxml.field(f'DOCPROPERTY "{path}"', [run(text, bold=bold)])
 
 
 # --- document properties --------------------------------------------------------------------
@@ -106,60 +93,48 @@ def bound_runs(inside: str, *, bold: bool = False) -> list[Element]:
 
 def properties(document: WordDocument) -> dict[str, str]:
     """Custom document properties by name, as text."""
-    part = _custom(document)
-    found = parse_xml(part.blob) if part is not None else ()
-    return {node.get("name", ""): "".join(node.itertext()) for node in found}
+    return {node.get("name", ""): "".join(node.itertext()) for node in _custom(document)}
 
 
 def set_properties(
-    document: WordDocument,
-    values: Mapping[str, str],
-    *,
-    keep: bool = False,
-    drop: Collection[str] = (),
+    document: WordDocument, values: Mapping[str, str], keep: bool = False, drop: Iterable[str] = ()
 ) -> None:
     """Write custom properties in place of all there are; `keep` those of other names but `drop`."""
-    part = _custom(document)
-    root = parse_xml(part.blob) if part is not None and keep else None
-    if root is None:
-        root = parse_xml(f'<Properties xmlns="{_NAMES}" xmlns:vt="{_TYPES}"/>')
-    for node in [n for n in root if n.get("name", "").lower() in {*values, *drop}]:
-        root.remove(node)
+    root, package, gone = _custom(document), document.part.package, {*values, *drop}
+    for node in list(root):
+        if not keep or node.get("name", "").lower() in gone:
+            root.remove(node)
     for name, value in sorted(values.items()):
-        node = root.makeelement(f"{{{_NAMES}}}property", {"fmtid": _FORMAT, "name": name})
-        text = node.makeelement(f"{{{_TYPES}}}lpwstr")
-        text.text = clean(value)[:_MAX_VALUE]
-        node.append(text)
-        root.append(node)
+        node = etree.SubElement(root, f"{{{_NAMES}}}property", fmtid=_FORMAT, name=name)
+        etree.SubElement(node, f"{{{_TYPES}}}lpwstr").text = oxml.clean(value)[:_MAX_VALUE]
     for number, node in enumerate(root, start=2):
         node.set("pid", str(number))
-    package = document.part.package
-    if part is not None:
-        keys = [key for key, rel in package.rels.items() if rel._target is part]
-        for key in keys:
+    for key, rel in list(package.rels.items()):
+        if rel.reltype == RELATIONSHIP_TYPE.CUSTOM_PROPERTIES:
             del package.rels[key]
     if len(root):
-        blob = serialize_part_xml(root)
         uri, kind = PackURI("/docProps/custom.xml"), CONTENT_TYPE.OFC_CUSTOM_PROPERTIES
-        package.relate_to(Part(uri, kind, blob, package), RELATIONSHIP_TYPE.CUSTOM_PROPERTIES)
+        part = Part(uri, kind, serialize_part_xml(root), package)
+        package.relate_to(part, RELATIONSHIP_TYPE.CUSTOM_PROPERTIES)
 
 
-def _custom(document: WordDocument) -> Part | None:
+def _custom(document: WordDocument) -> Element:
     rels = document.part.package.rels.values()
-    kind = RELATIONSHIP_TYPE.CUSTOM_PROPERTIES
-    return next((rel.target_part for rel in rels if rel.reltype == kind), None)
+    blobs = [r.target_part.blob for r in rels if r.reltype == RELATIONSHIP_TYPE.CUSTOM_PROPERTIES]
+    return parse_xml(blobs[0] if blobs else f'<Properties xmlns="{_NAMES}" xmlns:vt="{_TYPES}"/>')
 
 
 # --- fields ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass
 class Field:
     """One field: its code, the property it shows if it is bound, and the runs of its result."""
 
-    code: str
-    result: list[Element]
-    marks: list[Element]  # all elements it is made of
+    code: str = ""
+    result: list[Element] = field(default_factory=list)
+    marks: list[Element] = field(default_factory=list)  # all elements it is made of
+    begun: bool = False  # whether something divides its code from its result
 
     @property
     def path(self) -> str:
@@ -181,11 +156,16 @@ class Field:
 
     def put(self, text: str) -> None:
         """Write the result into its first run of text; that run's looks and all comments stay."""
-        live = [r for r in self.result if not _deleted(r)]
-        kept = next((r for r in live if r.find(qn("w:t")) is not None), None)
+        texts = (t for r in self.result for t in r.iterchildren(qn("w:t")) if not _deleted(r))
+        kept = next((t.getparent() for t in texts), None)
         if kept is None:
-            kept = run("")
-            self._before_end(kept)
+            kept, end = run(""), self.marks[-1]
+            if len(self.marks) == 1:  # a simple field
+                end.append(kept)
+            else:
+                end.addprevious(kept)
+                if not self.begun:
+                    kept.addprevious(oxml.field("", [])[2])
         holder = kept.getparent()
         if local_name(holder) in _CHANGES and holder not in self.marks[0].iterancestors():
             holder.addprevious(kept)  # the kit's own text is no tracked change
@@ -210,16 +190,6 @@ class Field:
             if mark not in self.result and mark.find(qn("w:t")) is None:
                 mark.getparent().remove(mark)
 
-    def _before_end(self, new: Element) -> None:
-        if len(self.marks) == 1:  # a simple field
-            self.marks[0].append(new)
-            return
-        end = self.marks[-1]
-        kinds = [m.get(qn("w:fldCharType")) for r in self.marks for m in r.iter(qn("w:fldChar"))]
-        if "separate" not in kinds:
-            end.addprevious(field("", [])[2])
-        end.addprevious(new)
-
 
 def _deleted(element: Element) -> bool:
     return next(element.iterancestors(*_GONE), None) is not None
@@ -231,8 +201,7 @@ def fields(*roots: Element) -> list[Field]:
     What a tracked change deletes is none.
     """
     found: list[Field] = []
-    opened: list[tuple[list[str], list[Element], list[Element]]] = []  # code, result, marks
-    shown: list[bool] = []  # of each open field, whether its result has begun
+    opened: list[Field] = []
     for block in (block for root in roots for block in list(root.iter(_P)) or [root]):
         if not opened and next(block.iter(_CHAR, _SIMPLE), None) is None:
             continue
@@ -245,23 +214,22 @@ def fields(*roots: Element) -> list[Field]:
                 continue
             marked = False
             for child in node:
-                if child.tag in _CODES and opened and not shown[-1]:
-                    opened[-1][0].append(child.text or "")
+                if child.tag in _CODES and opened and not opened[-1].begun:
+                    opened[-1].code += child.text or ""
                 kind = child.get(_KIND) if child.tag == _CHAR else None
                 marked |= kind is not None
                 if kind == "begin":
-                    opened.append(([], [], []))
-                    shown.append(False)
+                    opened.append(Field())
                 elif kind == "separate" and opened:
-                    shown[-1] = True
+                    opened[-1].begun = True
                 elif kind == "end" and opened:
-                    words, result, marks = opened.pop()
-                    shown.pop()
-                    found.append(Field("".join(words).strip(), result, [*marks, node]))
-            for (_, result, marks), begun in zip(opened, shown, strict=True):
-                marks.append(node)
-                if begun and not marked:
-                    result.append(node)
+                    opened[-1].code = opened[-1].code.strip()
+                    opened[-1].marks.append(node)
+                    found.append(opened.pop())
+            for item in opened:
+                item.marks.append(node)
+                if item.begun and not marked:
+                    item.result.append(node)
     return [item for item in found if not _deleted(item.marks[0])]
 
 
@@ -273,14 +241,12 @@ def document_fields(document: WordDocument) -> list[Field]:
 def stories(document: WordDocument) -> Iterator[Element]:
     """Roots of body, headers, footers and notes; changes in them are saved."""
     yield document.element.body
-    for rel in document.part.rels.values():
-        if rel.is_external or not rel.reltype.endswith(_STORIES):
-            continue
+    rels = document.part.rels.values()
+    for rel in [r for r in rels if r.reltype.endswith(_STORIES) and not r.is_external]:
         if not isinstance(rel.target_part, XmlPart):  # notes come as bytes
             old = rel.target_part
-            new = XmlPart(old.partname, old.content_type, parse_xml(old.blob), old.package)
-            new.__dict__["rels"] = old.rels
-            rel._target = new
+            rel._target = XmlPart.load(old.partname, old.content_type, old.blob, old.package)
+            rel._target.__dict__["rels"] = old.rels
         yield rel.target_part.element
 
 
@@ -308,8 +274,7 @@ class Unit:
         if self.row:
             return [next(self.start.iterancestors(qn("w:tr")))]
         if self.whole:
-            after = self.start.itersiblings()
-            return list(itertools.takewhile(lambda node: node is not self.end, after))
+            return list(itertools.takewhile(lambda n: n is not self.end, self.start.itersiblings()))
         first, last = (next(m.iterancestors(qn("w:p")), m) for m in (self.start, self.end))
         found = [first, *first.itersiblings(qn("w:p"))]
         return found[: found.index(last) + 1] if last in found else [first]
@@ -328,6 +293,11 @@ class Unit:
     def touched(self) -> bool:
         """Whether a person changed it: words, looks or parts, beyond field results."""
         return not self.whole or seal_of(self.nodes) != self.seal
+
+
+def numbered() -> defaultdict[str, Iterator[int]]:
+    """Numbers from 1 for each text, as often as it comes."""
+    return defaultdict(lambda: itertools.count(1))
 
 
 def own(element: Element, key: str) -> str:
@@ -392,7 +362,7 @@ def _digest(walked: Iterable[tuple[str, str, str]]) -> str:
     for kind, value, shape in (item for item in walked if item[0] != "result"):
         mine, _, other = shape.partition(";")
         mine += f";{others.setdefault(other, len(others))}" if kind == "text" else ""
-        if kind == "text" and mine == last and parts:
+        if kind == "text" and mine == last:
             parts[-1] += value
         else:
             parts.append(f"{kind}\x1f{mine}\x1f{value}")
@@ -476,6 +446,5 @@ def looks(element: Element) -> str:
         values = [v for k, v in sorted(node.items()) if k.rpartition("}")[2] not in _UNSEEN]
         value = ",".join(values) or ("none" if node.attrib else "1")
         if local_name(node) not in _UNSEEN and value.lower() not in _PLAIN:
-            kind = mine if local_name(node) in _LOOKS else others
-            kind.append(f"{local_name(node)}={value}")
+            (mine if local_name(node) in _LOOKS else others).append(f"{local_name(node)}={value}")
     return f"{','.join(sorted(mine))};{','.join(sorted(others))}"

@@ -1,34 +1,37 @@
 """WordprocessingML by hand: elements, fields, bookmarks, clean text. No document is known here."""
 
-from __future__ import annotations
-
 import copy
 import re
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from docx.oxml.ns import nsmap
-from docx.oxml.ns import qn as _qn
-from docx.oxml.parser import OxmlElement
+from docx.oxml import ns
+from docx.oxml.parser import OxmlElement, parse_xml
 
-qn = cache(_qn)
+qn = cache(ns.qn)
 """The name lxml knows for one with a prefix; remembered, for it is asked for all the time."""
 
 Element = Any  # lxml has no useful types for python-docx's element classes
 
 GAP = "待补充"
-_NAMES = {"w": nsmap["w"]}
-_W = f"{{{nsmap['w']}}}"
+_NAMES = {"w": ns.nsmap["w"]}
+_W = f"{{{ns.nsmap['w']}}}"
 _MAKER = OxmlElement("w:p")  # its parser knows python-docx's element classes
+_TEXT = parse_xml(f'<w:t {ns.nsdecls("w")} xml:space="preserve"/>')  # copies cost less than making
+_FIELD = parse_xml(
+    f'<w:p {ns.nsdecls("w")}><w:r><w:fldChar w:fldCharType="begin"/></w:r><w:r>'
+    '<w:instrText xml:space="preserve"/></w:r><w:r><w:fldChar w:fldCharType="separate"/></w:r>'
+    '<w:r><w:fldChar w:fldCharType="end"/></w:r></w:p>'
+)
 DXA_PER_MM = 1440 / 25.4
 EMU_PER_DXA = 635
 
 # Private-use characters carry marks through the template engine; `clean` keeps them out of data.
-MARK_BLOCK, MARK_REFERENCE, MARK_PATH, MARK_TEXT, MARK_END, MARK_UNIT = (
-    "\ue000\ue001\ue002\ue003\ue004\ue005"
-)
+_MARKS = "\ue000\ue001\ue002\ue003\ue004\ue005"
+MARK_BLOCK, MARK_REFERENCE, MARK_PATH, MARK_TEXT, MARK_END, MARK_UNIT = tuple(_MARKS)
 _REFUSED = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff\ue000\ue001\ue005-\ue00f"
+_BREAK, _BREAKS = re.compile("([\n\t])"), {"\n": "br", "\t": "tab"}
 _UNPRINTABLE, _BINDING = re.compile(f"[{_REFUSED}]"), re.compile("[\ue002-\ue004]")
 
 
@@ -46,83 +49,48 @@ def clean(text: str, *, bound: bool = False) -> str:
     return kept if bound else _BINDING.sub("", kept)
 
 
-def el(tag: str, *children: Element | str | None, **attributes: str | int) -> Element:
-    """A ``w:`` element with ``w:`` attributes; strings become its text, None is left out.
+def el(tag: str, *children: Element, **attributes: str | int) -> Element:
+    """A ``w:`` element with ``w:`` attributes; None among the children is left out.
 
     >>> from lxml import etree
     >>> el("jc", val="center").get(qn("w:val"))
     'center'
     """
-    element = _MAKER.makeelement(f"{_W}{tag}", nsmap=_NAMES)
-    for name, value in attributes.items():
-        element.set(f"{_W}{name.rstrip('_')}", str(value))
-    for child in children:
-        if isinstance(child, str):
-            element.text = child
-        elif child is not None:
-            element.append(child)
+    values = {f"{_W}{name}": str(value) for name, value in attributes.items()}
+    element = _MAKER.makeelement(f"{_W}{tag}", values, _NAMES)
+    element.extend(child for child in children if child is not None)
     return element
 
 
 def run(text: str, *, bold: bool = False, properties: Element | None = None) -> Element:
     """A run; line ends become breaks and tabs become tabs."""
-    element = el("r", properties)
-    if bold:
-        element.append(el("rPr", el("b")))
-    for number, line in enumerate(clean(text).split("\n")):
-        if number:
-            element.append(el("br"))
-        for position, piece in enumerate(line.split("\t")):
-            if position:
-                element.append(el("tab"))
-            if piece:
-                element.append(spaced("t", piece))
+    element = el("r", el("rPr", el("b")) if bold else properties)
+    for piece in filter(None, _BREAK.split(clean(text))):
+        element.append(el(_BREAKS[piece]) if piece in _BREAKS else spaced(piece))
     return element
 
 
-def spaced(tag: str, text: str) -> Element:
-    """An element of text whose spaces count."""
-    node = copy.deepcopy(_spaced(tag))
+def spaced(text: str) -> Element:
+    """A ``w:t`` whose spaces count."""
+    node = copy.deepcopy(_TEXT)
     node.text = text
     return node
 
 
-@cache
-def _spaced(tag: str) -> Element:
-    node = el(tag)
-    node.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
-    return node
-
-
-def paragraph(
-    style: str, *content: Element | str, keep_next: bool = False, align: str = ""
-) -> Element:
+def paragraph(style: str, *content: Element, keep_next: bool = False, align: str = "") -> Element:
     """A paragraph of a style id, from runs and strings."""
-    element = copy.deepcopy(_paragraph(style, keep_next, align))
-    element.extend(run(item) if isinstance(item, str) else item for item in content)
-    return element
-
-
-@cache
-def _paragraph(style: str, keep_next: bool, align: str) -> Element:
-    keep, centred = el("keepNext") if keep_next else None, el("jc", val=align) if align else None
-    return el("p", el("pPr", el("pStyle", val=style), keep, centred))
+    keep, aligned = el("keepNext") if keep_next else None, el("jc", val=align) if align else None
+    runs = (run(item) if isinstance(item, str) else item for item in content)
+    return el("p", el("pPr", el("pStyle", val=style), keep, aligned), *runs)
 
 
 def field(instruction: str, cached: Iterable[Element], *, dirty: bool = False) -> list[Element]:
     """A complex field: its runs, with the result people see until Word updates it."""
-    begin, code, separate, end = copy.deepcopy(_field(dirty))
+    begin, code, separate, end = copy.deepcopy(_FIELD)
     code[0].text = f" {instruction} "
-    return [begin, code, separate, *cached, end]
-
-
-@cache
-def _field(dirty: bool) -> Element:
-    kinds = ("begin", "separate", "end")
-    begin, separate, end = (el("r", el("fldChar", fldCharType=kind)) for kind in kinds)
     if dirty:
         begin[0].set(qn("w:dirty"), "true")
-    return el("p", begin, el("r", spaced("instrText", "")), separate, end)
+    return [begin, code, separate, *cached, end]
 
 
 def bookmark(name: str, *content: Element, number: int = 0) -> list[Element]:

@@ -1,20 +1,17 @@
 """What one Word document lends another: its styles, lists and pictures, under ids valid there."""
 
-from __future__ import annotations
-
 import copy
 import io
 from typing import Any
 
 from docx.document import Document as WordDocument
-from docx.oxml.ns import qn
 
-from evalkit.ooxml.oxml import Element, el
+from evalkit.ooxml.oxml import Element, qn
+
+Lists = dict[str, str]
 
 
-def adopt(
-    element: Element, source: WordDocument, target: WordDocument, lists: dict[str, str]
-) -> Element:
+def adopt(element: Element, source: WordDocument, target: WordDocument, lists: Lists) -> Element:
     """A copy of an element that means the same in another document.
 
     `lists` keeps the ids that lists got there, so that each is copied once.
@@ -55,8 +52,7 @@ def picture_of(drawing: Element, document: WordDocument) -> bytes:
         AttributeError, KeyError: it shows none that lies in the document.
     """
     blip: Any = next(drawing.iter(qn("a:blip")), None)
-    part: Any = document.part.related_parts[blip.get(qn("r:embed"))]
-    return bytes(part.blob)
+    return bytes(document.part.related_parts[blip.get(qn("r:embed"))].blob)
 
 
 def list_of(document: WordDocument, key: str) -> list[Element]:
@@ -68,22 +64,18 @@ def list_of(document: WordDocument, key: str) -> list[Element]:
         numbering = document.part.numbering_part.element
     except NotImplementedError:  # how python-docx says that there are no lists at all
         return []
-    numbers = {n.get(qn("w:numId")): n for n in numbering.iterchildren(qn("w:num"))}
-    shapes = {n.get(qn("w:abstractNumId")): n for n in numbering.iterchildren(qn("w:abstractNum"))}
-    if key not in numbers:
-        return []
-    link = numbers[key].find(qn("w:abstractNumId"))
-    shape = None if link is None else shapes.get(link.get(qn("w:val")))
-    return [] if shape is None else [shape, *numbers[key].iterchildren(qn("w:lvlOverride"))]
+    number = f"w:num[@w:numId='{key}']"
+    shape = numbering.xpath(f"w:abstractNum[@w:abstractNumId=../{number}/w:abstractNumId/@w:val]")
+    return [shape[0], *numbering.xpath(f"{number}/w:lvlOverride")] if shape else []
 
 
 def add_list(document: WordDocument, shape: Element, *overrides: Element) -> str:
     """Put a list's definition into a document, under new ids; returns its ``w:numId``."""
     numbering = document.part.numbering_part.element
-    numbers, shapes = (numbering.findall(qn(f"w:{tag}")) for tag in ("num", "abstractNum"))
-    fresh = 1 + max((int(n.get(qn("w:numId"))) for n in numbers), default=0)
+    shapes = numbering.findall(qn("w:abstractNum"))
     own = 1 + max((int(n.get(qn("w:abstractNumId"))) for n in shapes), default=0)
     shape.set(qn("w:abstractNumId"), str(own))
     numbering.insert(numbering.index(shapes[-1]) + 1 if shapes else 0, shape)
-    numbering._insert_num(el("num", el("abstractNumId", val=own), *overrides, numId=fresh))
-    return str(fresh)
+    number = numbering.add_num(own)
+    number.extend(overrides)
+    return str(number.numId)

@@ -4,14 +4,12 @@ A file holds keys; a key holds dated values, after OpenFisca's parameter files. 
 value.
 """
 
-from __future__ import annotations
-
 import difflib
+from bisect import bisect
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -23,6 +21,7 @@ from evalkit.core.problem import refusal
 from evalkit.core.yaml_file import read_yaml
 
 NATIONAL = "national"
+_WORDS = {"half_up": "四舍五入", "gbt8170": "逢五取偶", "True": "是", "False": "否"}
 
 
 class DatedValue(Frozen):
@@ -43,7 +42,7 @@ class Parameter(Frozen):
     values: tuple[DatedValue, ...]
 
     @model_validator(mode="after")
-    def _dates_differ(self) -> Parameter:
+    def _dates_differ(self) -> "Parameter":
         if not self.values:
             raise ValueError("没有任何取值")
         if len({value.effective for value in self.values}) != len(self.values):
@@ -91,19 +90,20 @@ class Policy:
             EvalkitError: no such key, or no value in force on that day.
         """
         parameter = self.parameter(key)
-        rules = [file.values.get(key) for file in (self.own, self.national)]
-        mine, base = (rule.at(self.as_of) if rule else None for rule in rules)
-        found = mine or base
-        if found is None:
-            days = sorted(value.effective for rule in rules if rule for value in rule.values)
-            facts = {"title": parameter.title, "key": key, "day": self.as_of}
-            near = "、".join(map(str, _around(days, self.as_of)))
-            raise refusal("policy.date", file=f"{self.profile}.yaml", **facts, dates=near)
-        replaced = f"{self.national.title}：{_show(base.value)}（{base.source}）" if base else ""
-        whose = {"profile": self.profile, "overrode": replaced} if mine else {"profile": NATIONAL}
+        files = (self.own, self.national)
+        rules = [(file, rule) for file in files if (rule := file.values.get(key))]
+        current = [(file, value) for file, rule in rules if (value := rule.at(self.as_of))]
+        if not current:
+            days = sorted(value.effective for _, rule in rules for value in rule.values)
+            at = bisect(days, self.as_of)
+            near = "、".join(map(str, days[max(at - 1, 0) : at + 1]))  # the last before, the next
+            facts = {"title": parameter.title, "key": key, "day": self.as_of, "dates": near}
+            raise refusal("policy.date", file=f"{self.profile}.yaml", **facts)
+        (file, found), *replaced = current
+        overrode = (f"{f.title}：{value_text(v.value)}（{v.source}）" for f, v in replaced)
         return PolicyUse(
             key=key, title=parameter.title, value=found.value, source=found.source,
-            effective=str(found.effective), **whose,
+            effective=str(found.effective), profile=file.id, overrode="".join(overrode),
         )  # fmt: skip
 
     def value(self, key: str) -> Any:
@@ -130,8 +130,10 @@ class Policy:
         return known[key]
 
 
-def load(profile: str = NATIONAL, *, as_of: date, start: Path | None = None) -> Policy:
+def load(profile: str = NATIONAL, *, as_of: date) -> Policy:
     """Policy as of a day (the end of the evaluated year), by profile id or Chinese title.
+
+    Files of the working folder win over the kit's own.
 
     >>> load("宁县", as_of=date(2025, 12, 31)).profile
     'ningxian'
@@ -139,24 +141,18 @@ def load(profile: str = NATIONAL, *, as_of: date, start: Path | None = None) -> 
     Raises:
         EvalkitError: unknown profile, or a broken file (all its faults at once).
     """
-    files = {file.id: file for file in _files(start)}
-    named = {name: file for file in files.values() for name in (file.title, file.id)}
+    national = read_yaml(asset("params", "policy", f"{NATIONAL}.yaml"), PolicyFile)
+    files = [national]
+    for name, path in assets("params", "policy", "profiles").items():
+        files.append(read_yaml(path, PolicyFile))
+        if (files[-1].id, files[-1].extends) != (name, NATIONAL):
+            raise refusal("policy.identity", file=path.name, name=name, base=NATIONAL)
+    named = {n: file for file in files for n in (file.title, file.id)}
     if profile not in named:
         raise refusal("policy.profile", name=profile, hint=nearest(profile, named))
-    chosen, national = named[profile], files[NATIONAL]
+    chosen = named[profile]
     own = chosen if chosen is not national else national.model_copy(update={"values": {}})
     return Policy(chosen.id, chosen.title, as_of, national, own)
-
-
-def _files(start: Path | None) -> list[PolicyFile]:
-    """All policy files; a profile of the working folder wins over the kit's own."""
-    files = [read_yaml(asset("params", "policy", f"{NATIONAL}.yaml", start=start), PolicyFile)]
-    for name, path in assets("params", "policy", "profiles", start=start).items():
-        file = read_yaml(path, PolicyFile)
-        if (file.id, file.extends) != (name, NATIONAL):
-            raise refusal("policy.identity", file=path.name, name=name, base=NATIONAL)
-        files.append(file)
-    return files
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -170,15 +166,17 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"是不是“{'”“'.join(close)}”？" if close else "可用的有：" + "、".join(names)
 
 
-def _around(days: list[date], day: date) -> list[date]:
-    """The last date before a day and the first after it."""
-    return [d for d in days if d <= day][-1:] + [d for d in days if d > day][:1]
+def value_text(value: Any) -> str:
+    """A policy value as people read it; only the Chinese names of its parts are told.
 
-
-def _show(value: Any) -> str:
-    """A value in a sentence: 优 90、良 80、中 60、差 0."""
-    if isinstance(value, Decimal):
-        return plain(value)
+    >>> value_text([{"grade": "优", "from": Decimal(90)}, {"grade": "良", "from": Decimal(80)}])
+    '优 90、良 80'
+    >>> value_text({"五级": [100, 80], "两级": [100, 0]})
+    '五级 100、80；两级 100、0'
+    """
     if isinstance(value, dict):
-        return " ".join(_show(item) for item in value.values())
-    return "、".join(map(_show, value)) if isinstance(value, list) else str(value)
+        parts = [("" if k.isascii() else f"{k} ") + value_text(v) for k, v in value.items()]
+        return (" " if "".join(value).isascii() else "；").join(parts)
+    if isinstance(value, list | tuple):
+        return "、".join(map(value_text, value))
+    return plain(value) if isinstance(value, Decimal) else _WORDS.get(str(value), str(value))

@@ -1,7 +1,6 @@
 """From a result to its report on disk: rendered fresh, or carried into the one people edited."""
 
-from __future__ import annotations
-
+import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,12 +13,15 @@ from evalkit.core.problem import EvalkitError, Problem, sentence
 from evalkit.core.store import keep_aside, sha256, write_json
 from evalkit.ooxml.bind import slug
 from evalkit.report.evaluation import printed
+from evalkit.report.prose import WORDS
 from evalkit.review.opinions import TABLE, undecided
 from evalkit.review.refresh import Conflict, refresh
 from evalkit.word.blocks import Block
-from evalkit.word.render import RenderReport, render
+from evalkit.word.render import render
 
-REPORT, CONFLICTS = "评价报告.docx", "conflicts.json"
+CONFLICTS = "conflicts.json"
+
+Filling = tuple[Mapping[str, Any], Mapping[str, Block | None]]  # a template's context and blocks
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,11 @@ class Delivered:
     problems: tuple[Problem, ...]
     missing: tuple[str, ...]
     record: dict[str, Any]
+
+
+def report_name(workflow: str) -> str:
+    """The file name of the report of a business."""
+    return str(WORDS["reports"][workflow])
 
 
 def last_run(out: Path) -> dict[str, Any]:
@@ -44,14 +51,27 @@ def _last(out: Path) -> tuple[Result | None, dict[str, Any]]:
         return None, {}
 
 
+def stand_beside(made: Path, last: Path, moved: Mapping[str, str]) -> None:
+    """Tell a new result.json, which is to replace the `last` one, of files that lie beside.
+
+    `moved` says where, by the names of files that another program held open.
+    """
+    data = json.loads(made.read_text(encoding="utf-8"))
+    result, before = _last(last.parent)
+    run, names = data["run"], {Path(old).name: Path(new).name for old, new in moved.items()}
+    outputs, were = run.get("outputs", {}), before.get("outputs", {})
+    run["outputs"] = {names.get(name, name): digest for name, digest in outputs.items()}
+    run["outputs"] |= {name: were[name] for name in names if name in were}
+    if "report" in run and report_name(data["result"]["workflow"]) in names:
+        base = before.get("report", {})
+        base = {"values": printed(result) if result else {}, **base.get("base", base)}
+        run["report"]["base"] = base
+    write_json(made, data)
+
+
 def answers(out: Path, stage: Stage) -> list[Problem]:
     """What keeps a 终稿 back: opinions without a decision (财监〔2021〕4号 art. 18)."""
     return undecided(out / TABLE) if stage == "终稿" and (out / TABLE).exists() else []
-
-
-def _unasked(out: Path, stage: Stage) -> list[Problem]:
-    done = stage != "终稿" or (out / TABLE).exists()
-    return [] if done else [sentence("opinion.table", file=TABLE)]
 
 
 def keep_edited(out: Path, name: str) -> None:
@@ -62,13 +82,9 @@ def keep_edited(out: Path, name: str) -> None:
 
 
 def deliver_report(
-    out: Path,
-    result: Result,
-    template: Path,
-    filling: tuple[Mapping[str, Any], Mapping[str, Block | None]],
-    narrative: Path | None = None,
+    out: Path, result: Result, template: Path, filling: Filling, narrative: Path | None = None
 ) -> Delivered:
-    """Write 评价报告.docx into a folder.
+    """Write the report of a business into a folder.
 
     A report that people edited is the base of the new one: the version before is kept aside,
     conflicts.json lists where their work and the new results meet, before the report is written.
@@ -78,57 +94,47 @@ def deliver_report(
         EvalkitError: the template, the narrative or the edited report cannot be read.
     """
     context, blocks = filling
-    path, listed = out / REPORT, out / CONFLICTS
+    name = report_name(result.workflow)
+    path, listed = out / name, out / CONFLICTS
     last, run = _last(out)
-    record = run.get("report", {})
-    outputs = run.get("outputs", {})
-    ours = path.is_file() and sha256(path) == outputs.get(REPORT)
-    if not path.is_file() or (ours and record.get("pristine", True)):
+    base, outputs = run.get("report", {}), run.get("outputs", {})
+    ours = path.is_file() and sha256(path) == outputs.get(name)
+    conflicts: list[Conflict] = []
+    if not path.is_file() or (ours and base.get("pristine", True)):
         rendered = render(template, context, path, blocks, narrative)
+        written = rendered.path
         listed.unlink(missing_ok=True)
-        new = {"units": rendered.units, "bindings": rendered.bindings,
-               "pictures": rendered.pictures, "pristine": True}  # fmt: skip
-        return _delivered(rendered, rendered.path, [], new, record, result.stage)
-    with tempfile.TemporaryDirectory() as folder:
-        rendered = render(template, context, Path(folder) / REPORT, blocks, narrative)
-        # `base` is the record of what lies at the report's own place
-        base = {"values": printed(last) if last else {}, **record.get("base", record)}
-        merged = refresh(path, rendered.path, base)
-    found = {"report": REPORT, "conflicts": [_listed(c, result) for c in merged.conflicts]}
-    write_json(listed, found)
-    if merged.destroyed:
-        path = path.with_stem(f"{path.stem}_新")
-    if path.is_file() and (not merged.destroyed or sha256(path) != outputs.get(path.name)):
-        keep_aside(path)
-    written = merged.save(path, context["document"])
-    new = merged.record | {"pristine": False}
-    return _delivered(rendered, written, merged.conflicts, new, base, result.stage)
-
-
-def _delivered(
-    rendered: RenderReport,
-    path: Path,
-    conflicts: list[Conflict],
-    record: dict[str, Any],
-    base: dict[str, Any],
-    stage: Stage,
-) -> Delivered:
-    """`base` is the record of what stays at the report's own place when `path` is beside it."""
+        record = {"units": rendered.units, "bindings": rendered.bindings,
+                  "pictures": rendered.pictures, "pristine": True}  # fmt: skip
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            rendered = render(template, context, Path(folder) / name, blocks, narrative)
+            # `base` is the record of what lies at the report's own place
+            base = {"values": printed(last) if last else {}, **base.get("base", base)}
+            merged = refresh(path, rendered.path, base)
+        conflicts = merged.conflicts
+        write_json(listed, {"report": name, "conflicts": [_listed(c, result) for c in conflicts]})
+        if merged.destroyed:
+            path = path.with_stem(f"{path.stem}_新")
+        if path.is_file() and (not merged.destroyed or sha256(path) != outputs.get(path.name)):
+            keep_aside(path)
+        written = merged.save(path, context["document"])
+        record = merged.record | {"pristine": False}
     record["narrative"] = rendered.narrative
-    record |= {"base": base} if path.name != REPORT else {}
-    problems = (*rendered.problems, *(c.problem(path.name) for c in conflicts))
-    problems += tuple(_unasked(path.parent, stage))
-    return Delivered(path, problems, rendered.missing, record)
+    record |= {"base": base} if written.name != name else {}
+    problems = (*rendered.problems, *(c.problem(written.name) for c in conflicts))
+    if result.stage == "终稿" and not (out / TABLE).exists():
+        problems += (sentence("opinion.table", file=TABLE),)
+    return Delivered(written, problems, rendered.missing, record)
 
 
 def _listed(conflict: Conflict, result: Result) -> dict[str, Any]:
     """A conflict for conflicts.json; a changed score with the 调分记录 it would need."""
-    problem = conflict.problem(REPORT)
+    problem = conflict.problem(report_name(result.workflow))
     found: dict[str, Any] = {**asdict(conflict), "what": problem.what, "remedy": problem.remedy}
-    scores = {f"score.indicators.{slug(i.code)}.score": i
-              for i in (result.score.indicators if result.score else ())}  # fmt: skip
-    if conflict.kind == "number" and conflict.path in scores:
-        indicator = scores[conflict.path]
-        found["调分记录"] = {"指标编号": indicator.code, "计算得分": conflict.new,
+    codes = {f"score.indicators.{slug(i.code)}.score": i.code
+             for i in (result.score.indicators if result.score else ())}  # fmt: skip
+    if conflict.kind == "number" and conflict.path in codes:
+        found["调分记录"] = {"指标编号": codes[conflict.path], "计算得分": conflict.new,
                          "调整后得分": conflict.now, "调整人": conflict.author}  # fmt: skip
     return found

@@ -7,8 +7,6 @@ said what on which day, then by the words it is about, without the bound numbers
 Basis: 财监〔2021〕4号 第十八条（二）.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections import Counter
@@ -23,6 +21,7 @@ from docx import Document
 from docx.document import Document as WordDocument
 from docx.oxml.ns import qn
 from docx.oxml.parser import parse_xml
+from jinja2.sandbox import SandboxedEnvironment
 
 from evalkit.core.model import Row
 from evalkit.core.paths import asset
@@ -42,8 +41,10 @@ from evalkit.workbook.schema import load_schema
 MACHINE_AUTHOR = "评分依据"  # who signs so in a review copy is the kit
 TABLE, SHEET = "意见采纳情况表.xlsx", "opinions"
 SILENT = ("无异议", "逾期未反馈")  # sources that need no decision
+_NEEDED: dict[str, tuple[str, ...]] = dict.fromkeys(SILENT, ("party", "date"))
+_NEEDED["来函"] = ("opinion", "decision", "unit", "date")
 
-Key = tuple[str, str]  # who said what on which day; about which words
+_Opinion = tuple[Cells, tuple[str, ...]]  # what it says in the table; what it is about and stays
 
 _VERBS = {"del": "删除", "ins": "增加", "moveFrom": "移走", "moveTo": "移入"}
 _TEXT = {"t": "", "delText": "", "tab": " ", "br": "\n"}
@@ -74,13 +75,6 @@ class _Piece(NamedTuple):
     value: bind.Field | None  # the bound number that it shows
 
 
-class _Opinion(NamedTuple):
-    """An opinion: the cells it fills, and what it is about, as far as that stays."""
-
-    cells: Cells
-    about: tuple[str, ...]
-
-
 def _opinions(report: reading.Reading) -> Iterator[_Opinion]:
     """Every opinion in the order of the report; comments that stand nowhere last."""
     comments = _comments(report.document)
@@ -99,7 +93,7 @@ def _opinions(report: reading.Reading) -> Iterator[_Opinion]:
                     here.append((touched[0].number, _change(report, author, touched)))
         yield from (opinion for _, opinion in sorted(here, key=lambda item: item[0]))
     for cells in comments.values():
-        yield _Opinion({**cells, "place": "报告中未定位", "quoted": "", "values": ""}, ("",))
+        yield {**cells, "place": "报告中未定位", "quoted": "", "values": ""}, ("",)
 
 
 def _pieces(story: Element) -> tuple[list[_Piece], dict[str, list[tuple[int, Element]]]]:
@@ -135,7 +129,7 @@ def _opinion(
     found = {"place": report.spot(at), "quoted": quoted or whole, "values": shown}
     found = {name: clean(text)[:_QUOTE] for name, text in found.items()}
     about = kept or ("" if values else found["quoted"])
-    return _Opinion({**said, **found}, (about, *values))
+    return {**said, **found}, (about, *values)
 
 
 def _author(node: Element) -> str:
@@ -149,8 +143,7 @@ def _said(source: str, node: Element, text: str) -> Cells:
 
 def _thread(node: Element, name: str = "paraId") -> str:
     """An attribute that joins replies; its namespace differs between parts."""
-    found = (value for key, value in node.attrib.items() if key.endswith(f"}}{name}"))
-    return next(found, "")
+    return next((value for key, value in node.attrib.items() if key.endswith(f"}}{name}")), "")
 
 
 def _comments(document: WordDocument) -> dict[str, Cells]:
@@ -199,19 +192,17 @@ def collect(report: Path, table: Path | None = None) -> Written:
     filled = read(table, schema) if table.exists() else None
     rows, said = (filled.tables[SHEET], filled.problems) if filled else ([], [])
     refuse(p for p in said if p.code.startswith(("sheet.", "header.", "column.")))
-    fresh, seen = dict[Key, Cells](), Counter[str]()
+    fresh, seen = dict[str, Cells](), Counter[str]()  # by who said what on which day, and of what
     for cells, about in _opinions(document):
         mark = _digest(_who(cells), *about)
         seen[mark] += 1  # the same said again about the same words
-        key = _who(cells), _digest(mark, str(seen[mark]))[:8]
-        fresh[key] = {**cells, "key": "-".join(key), "state": "新增"}
+        key = f"{_who(cells)}-{_digest(mark, str(seen[mark]))[:8]}"
+        fresh[key] = {**cells, "key": key, "state": "新增"}
     keys = _matched([_known(row) for row in rows], fresh)
-    states = ["沿用" if k in fresh else "报告中已无" if k[1] else "人工填写" for k in keys]
     new = [fresh[key] for key in fresh if key not in keys]
-    changes = []  # of the kit's own columns
-    for key, state in zip(keys, states, strict=True):
-        own = {name: fresh[key][name] for name in ("key", "values") if key in fresh}
-        changes.append(own | ({"state": state} if key[1] else {}))
+    kept = {k: {"key": c["key"], "values": c["values"], "state": "沿用"} for k, c in fresh.items()}
+    # of the kit's own columns
+    changes = [kept.get(key, {"state": "报告中已无"} if "-" in key else {}) for key in keys]
     written = table
     if rows:
         written = amend(table, schema.sheet(SHEET), rows, changes, new)
@@ -223,7 +214,8 @@ def collect(report: Path, table: Path | None = None) -> Written:
     unanswered = {re.sub(r"\D", "", problem.cell) for problem in errors(found)}
     if written != table:
         found.append(sentence("opinion.locked", file=table.name, beside=written.name))
-    counts = {"新增": len(new), **Counter(states), "未答复": len(unanswered)}
+    states = Counter(cells.get("state", "人工填写") for cells in changes)
+    counts = {"新增": len(new), **states, "未答复": len(unanswered)}
     return Written(written, annex, counts, tuple(found))
 
 
@@ -236,20 +228,20 @@ def _who(cells: Cells) -> str:
     return _digest(*(cells[name] for name in ("source", "party", "date", "opinion")))[:12]
 
 
-def _known(row: Row) -> Key:
+def _known(row: Row) -> str:
     """What a row is known by: its mark, else its content; nothing if a person typed it."""
-    if found := re.fullmatch(r"([0-9a-f]{12})-([0-9a-f]{8})", row["key"].text):
-        return found[1], found[2]
+    if re.fullmatch("[0-9a-f]{12}-[0-9a-f]{8}", row["key"].text):
+        return row["key"].text
     cells = {name: str(datum.value or "") for name, datum in row.items()}
-    return (_who(cells) if cells["source"] in ("批注", "修订") else "", "")
+    return _who(cells) if cells["source"] in ("批注", "修订") else ""
 
 
-def _matched(known: Sequence[Key], fresh: Mapping[Key, object]) -> list[Key]:
+def _matched(known: Sequence[str], fresh: Mapping[str, object]) -> list[str]:
     """The keys of the rows; where the words about which it is changed without doubt, the new."""
-    moved: dict[Key, Key] = {}
-    for who in {key[0] for key in fresh}:
-        old = [key for key in dict.fromkeys(known) if key[0] == who and key not in fresh]
-        new = [key for key in fresh if key[0] == who and key not in known]
+    moved: dict[str, str] = {}
+    for who in {key[:12] for key in fresh}:
+        old = [key for key in dict.fromkeys(known) if key[:12] == who and key not in fresh]
+        new = [key for key in fresh if key[:12] == who and key not in known]
         moved |= dict(zip(old, new, strict=True)) if len(old) == len(new) else {}
     return [moved.get(key, key) for key in known]
 
@@ -266,25 +258,19 @@ def undecided(table: Path) -> list[Problem]:
     schema = load_schema(SHEET)
     source, labels = read(table, schema), {f.id: f.label for f in schema.sheet(SHEET).fields}
     found = errors(source.problems)
-
-    def say(row: Row, name: str, **facts: str) -> None:
-        sheet, _, cell = row[name].cell.partition("!")
-        place = {"file": table.name, "sheet": sheet, "cell": cell}
-        found.append(sentence(f"opinion.{name}", label=labels[name], **place, **facts))
-
     for row in source.tables[SHEET]:
-        kind, decision = row["source"].text, row["decision"].text
-        silent, letter = kind in SILENT, kind == "来函"
-        needed = {
-            "opinion": not silent, "decision": not silent, "party": not letter, "unit": letter,
-            "date": silent or letter, "reason": decision in ("部分采纳", "不采纳"),
-            "checked": bool(decision),
-        }  # fmt: skip
-        for name in (name for name, need in needed.items() if need and not row[name].raw):
-            say(row, name, why=decision if name == "reason" else kind)
-        scan = row["scan"].text
+        kind, decision, scan = (row[name].text for name in ("source", "decision", "scan"))
+        needed = [*_NEEDED.get(kind, ("opinion", "decision", "party"))]
+        needed += ["reason"] if decision in ("部分采纳", "不采纳") else []
+        needed += ["checked"] if decision else []
+        lacking = [name for name in needed if not row[name].raw]
         if scan and not os.path.isfile(table.parent / scan.replace("\\", "/")):
-            say(row, "scan", scan=names.quote(scan))
+            lacking.append("scan")
+        for name in lacking:
+            sheet, _, cell = row[name].cell.partition("!")
+            place = {"file": table.name, "sheet": sheet, "cell": cell}
+            facts = {"label": labels[name], "why": decision if name == "reason" else kind}
+            found.append(sentence(f"opinion.{name}", **place, **facts, scan=names.quote(scan)))
     return found
 
 
@@ -299,17 +285,13 @@ def _annex(report: WordDocument, table: Path) -> Path:
             ours = {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         if not ours:
             keep_aside(out)
-    schema, rows = load_schema(SHEET), []
-    for number, row in enumerate(table_text(read(table, schema), schema, SHEET), 1):
-        letter = "，".join(filter(None, (row["document"], row["date"])))
-        quoted = names.quote(row["quoted"]) if row["quoted"] else ""
-        place = "：".join(filter(None, (row["place"], quoted)))
-        who, opinion = row["party"] or row["unit"], row["opinion"] or row["source"]
-        answer = row["decision"] or ("—" if row["source"] in SILENT else "")
-        rows.append([str(number), f"{who}\n（{letter}）" if letter else who,
-                     f"{opinion}\n（{place}）" if place else opinion,
-                     row["checked"], answer, row["reason"], row["revised"]])  # fmt: skip
-    counts = Counter(row[4] or "未答复" for row in rows if row[4] != "—")
+    schema, engine = load_schema(SHEET), SandboxedEnvironment()
+    engine.filters["quote"] = names.quote
+    cells = [engine.from_string(text) for *_, text in look["columns"]]
+    texts = table_text(read(table, schema), schema, SHEET)
+    rows = [[cell.render(row, number=n) for cell in cells] for n, row in enumerate(texts, 1)]
+    open_rows = (row for row in texts if row["decision"] or row["source"] not in SILENT)
+    counts = Counter(row["decision"] or "未答复" for row in open_rows)
     note = f"共{len(rows)}条" + "".join(f"，{name}{count}条" for name, count in counts.items())
     about = report.core_properties
     stage = f"（{about.content_status}）" if about.content_status else ""
@@ -322,7 +304,7 @@ def _annex(report: WordDocument, table: Path) -> Path:
     (section,), page = document.sections, page_of(document)
     for line in [*section.header.paragraphs, *section.even_page_header.paragraphs]:
         line.text = f"{title}{look['title']}" if "{{" in line.text else line.text
-    columns = [Column(*column) for column in look["columns"]]
+    columns = [Column(*column) for *column, _ in look["columns"]]
     _, grid, foot = build(SHEET, Table("", columns, rows, note=f"{note}。"), page)
     for line in [*grid[-1].iter(qn("w:p")), foot]:
         line.get_or_add_pPr().get_or_add_keepNext()  # nobody signs an empty page

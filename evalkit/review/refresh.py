@@ -4,14 +4,12 @@ Bound numbers get their new values, untouched generated paragraphs, rows and fig
 content, new ones their place; whatever people did stays, and where the two disagree it is listed.
 """
 
-from __future__ import annotations
-
 import copy
 import io
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -29,10 +27,7 @@ from evalkit.word.narrative import heading_levels
 Kind = Literal["number", "binding", "missing", "orphan", "field", "prose", "deleted", "gone",
                "figure", "foreign", "record"]  # fmt: skip
 
-Texts = Mapping[str, str]
-
-_MARKERS = {"commentRangeStart", "commentRangeEnd", "bookmarkStart", "bookmarkEnd",
-            "permStart", "permEnd"}  # fmt: skip
+_MARKERS = re.compile("(commentRange|bookmark|perm)(Start|End)")
 _OWN_NAMES = re.compile(rf"_Toc\d+|_Ref_\w+|{bind.OWNED.pattern}")
 _LABEL = re.compile(r"\D{0,3}\d+")
 _CLIP = 80
@@ -61,25 +56,7 @@ class Conflict:
         return sentence(f"refresh.{self.kind}", file=file, sheet=self.place, by=by, **short)
 
 
-@dataclass
-class Refreshed:
-    """The merged document, not yet written, with all conflicts; and what is recorded of it."""
-
-    document: WordDocument
-    conflicts: list[Conflict]
-    record: dict[str, Any]
-
-    @property
-    def destroyed(self) -> bool:
-        """Whether numbers lost their bindings: then the file is not written over."""
-        return any(conflict.kind in ("binding", "foreign") for conflict in self.conflicts)
-
-    def save(self, path: Path, about: Mapping[str, Any]) -> Path:
-        """Write the merged report; returns the path really written."""
-        return package.save(self.document, path, about, edited=True)
-
-
-def refresh(edited: Path, fresh: Path, record: Mapping[str, Any]) -> Refreshed:
+def refresh(edited: Path, fresh: Path, record: Mapping[str, Any]) -> "Refreshed":
     """Merge a fresh rendering into the edited report.
 
     `record` is what was recorded of the last rendering: the texts of its `units` by key and its
@@ -94,67 +71,75 @@ def refresh(edited: Path, fresh: Path, record: Mapping[str, Any]) -> Refreshed:
         theirs.element.body.sectPr.tag  # noqa: B018  a strict or foreign dialect has none we know
     except Exception:  # whatever python-docx or lxml make of a damaged file
         raise refusal("refresh.file", file=edited.name) from None
-    return _Merge(theirs, Document(str(fresh)), record).run()
+    return Refreshed(theirs, Document(str(fresh)), record)
 
 
 @dataclass
-class _Merge:
+class Refreshed:
+    """Their report with ours merged into it, not yet written, and all conflicts.
+
+    `last` is what was recorded of the last rendering, `record` is what to record of this one.
+    """
+
     theirs: WordDocument
     ours: WordDocument
-    record: Mapping[str, Any]
+    last: Mapping[str, Any]
     conflicts: list[Conflict] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.body = self.theirs.element.body
         self.levels, self.heads = heading_levels(self.theirs), heading_levels(self.ours)
-        self.page = page_of(self.theirs)
         self.mine = bind.units(self.ours.element.body)
         self.found = bind.units(self.body)
         self.pictures, self.drawn = bind.pictures(self.ours.element.body), bind.pictures(self.body)
-        texts = dict(self.record.get("units", {}))
-        self.known: dict[str, str] = texts | dict.fromkeys(self.record.get("pictures", ()), "")
+        self.starts = {key: drawings[0] for key, drawings in self.drawn.items()}
+        self.starts |= {key: unit.start for key, unit in self.found.items()}
+        self.values, self.old = bind.properties(self.ours), bind.properties(self.theirs)
+        self.old |= self.last.get("values", {})
+        texts = dict(self.last.get("units", {}))
+        self.known: dict[str, str] = texts | dict.fromkeys(self.last.get("pictures", ()), "")
         self.open: dict[str, str] = {}
-        self.entries = {p: None for item in bind.fields(self.body) if item.code.startswith("TOC")
-                        for m in item.marks for p in m.iterancestors(qn("w:p"))}  # fmt: skip
         self.lists: dict[str, str] = {}
-
-    def run(self) -> Refreshed:
-        values, old = bind.properties(self.ours), bind.properties(self.theirs)
-        old |= self.record.get("values", {})
-        before = _names(self.body)
-        if not self.found:
-            self.say("foreign", self.body)
+        if self.found:
+            self._merge()
+        else:
+            self._say("foreign", self.body)
             self.theirs = self.ours
-            return self._done()
-        if not self.known:
-            self.say("record", self.body)
-        self._copies()
-        self._numbers(values, old)
-        self._typed()
-        self._walk(self.ours.element.body, self.body)
-        self._leftovers()
-        here = bind.units(self.body)
-        self._bindings(here, values, old)
-        for key, unit in here.items():
-            if key in self.mine:
-                unit.start.set(qn("w:name"), self.mine[key].start.get(qn("w:name")))
-        self._loose_ends(before - _names(self.body), values)
-        render.settle(self.theirs, self.page, values)
-        return self._done()
-
-    def _done(self) -> Refreshed:
         kept = {key: self.known[key] for key in self.found if key in self.known}
-        done = Refreshed(self.theirs, self.conflicts, {})
-        documents = (self.theirs, self.ours)[: 1 + done.destroyed]
-        bindings = (_paths(list(bind.stories(document))) for document in documents)
-        done.record = {
+        documents = (self.theirs, self.ours)[: 1 + self.destroyed]
+        bindings = (_paths(bind.stories(document)) for document in documents)
+        self.record: dict[str, Any] = {
             "units": kept | {key: unit.full_text for key, unit in self.mine.items()},
             "bindings": {path: n for counts in bindings for path, n in counts.items()},
             "pictures": sorted(self.pictures), "open": self.open,
         }  # fmt: skip
-        return done
 
-    def say(self, kind: Kind, at: Element, **more: str) -> None:
+    @property
+    def destroyed(self) -> bool:
+        """Whether numbers lost their bindings: then the file is not written over."""
+        return any(conflict.kind in ("binding", "foreign") for conflict in self.conflicts)
+
+    def save(self, path: Path, about: Mapping[str, Any]) -> Path:
+        """Write the merged report; returns the path really written."""
+        return package.save(self.theirs, path, about, edited=True)
+
+    def _merge(self) -> None:
+        before, page = set(_names(self.body)), page_of(self.theirs)
+        if not self.known:
+            self._say("record", self.body)
+        self._copies()
+        self._numbers()
+        self._typed()
+        self._walk(self.ours.element.body, self.body)
+        self._leftovers()
+        here = bind.units(self.body)
+        self._bindings(here)
+        for key in here.keys() & self.mine:
+            here[key].start.set(qn("w:name"), self.mine[key].start.get(qn("w:name")))
+        self._loose_ends(before.difference(_names(self.body)))
+        render.settle(self.theirs, page, self.values)
+
+    def _say(self, kind: Kind, at: Element, **more: str) -> None:
         self.conflicts.append(Conflict(kind, self._place(at), **more))
 
     def _place(self, element: Element) -> str:
@@ -173,36 +158,39 @@ class _Merge:
             if unit.start is not self.found[unit.key].start:
                 mine = self.mine.get(unit.key)
                 if mine is None or mine.seal != unit.seal:
-                    self.say("prose", unit.start, was=self.known.get(unit.key, ""),
+                    self._say("prose", unit.start, was=self.known.get(unit.key, ""),
                              now=unit.full_text, new=mine.full_text if mine else "")  # fmt: skip
                 for mark in (unit.start, unit.end):
                     mark.getparent().remove(mark)
 
-    def _numbers(self, values: Texts, old: Texts) -> None:
+    def _numbers(self) -> None:
         """List what people typed into bound numbers."""
-        ours = {*values, *self.record.get("values", ())}
+        ours = {*self.values, *self.last.get("values", ())}
         for item in bind.document_fields(self.theirs):
-            was, new = old.get(item.path, ""), values.get(item.path, "（已无此数）")
+            was, new = self.old.get(item.path, ""), self.values.get(item.path, "（已无此数）")
             if item.path in ours and item.text not in (was, new):
-                self.say("number", item.marks[0], path=item.path, was=was, now=item.text,
+                self._say("number", item.marks[0], path=item.path, was=was, now=item.text,
                          new=new, author=item.author)  # fmt: skip
 
     def _typed(self) -> None:
         """List what people typed into numbers of captions, references and contents."""
+        fields = bind.fields(self.body)
+        entries = {p: None for item in fields if item.code.startswith("TOC")
+                   for m in item.marks for p in m.iterancestors(qn("w:p"))}  # fmt: skip
         said = {run: self.known[key] for key, unit in self.found.items() if key in self.known
                 for node in unit.nodes for run in node.iter(qn("w:r"))}  # fmt: skip
-        for item, wanted in render.labels(self.body, bind.fields(self.body)):
+        for item, wanted in render.labels(self.body, fields):
             now = item.text
             last = said.get(item.marks[0], now if _LABEL.fullmatch(now) else "")
             if now != wanted and now not in last:
-                self.say("field", item.marks[0], now=now, new=wanted)
-        lines = (plain_text(p) for p in self.body.iter(qn("w:p")) if p not in self.entries)
+                self._say("field", item.marks[0], now=now, new=wanted)
+        lines = (plain_text(p) for p in self.body.iter(qn("w:p")) if p not in entries)
         titles = {t.rpartition("　")[2].strip() for t in (*lines, *self.known.values())} - {""}
-        for entry in self.entries:
+        for entry in entries:
             text = bind.text_of([entry]).strip().rpartition("\t")
             now = (text[0] or text[2]).strip()
             if now and not now.endswith(tuple(titles)):
-                self.say("field", entry, now=now)
+                self._say("field", entry, now=now)
 
     # --- units ---
 
@@ -214,7 +202,7 @@ class _Merge:
         for element in ours:
             keys, level = _keys(element), self.heads.get(style_of(element), 0)
             closed = 0 if 0 < level <= closed else closed
-            here = [start for key in keys if (start := self._start(key)) is not None]
+            here = [self.starts[key] for key in keys if key in self.starts]
             if here:
                 tops = (_top(start, theirs) for start in here)
                 top = next((top for top in tops if top is not None), None)
@@ -232,13 +220,9 @@ class _Merge:
                 carrying, closed = False, closed or level
                 new = [u.full_text for k in keys if (u := self.mine.get(k))]
                 new += [self.pictures[k][0].get("descr", "") for k in keys if k in self.pictures]
-                self.say("deleted", self.body if cursor is None else cursor, new="\n".join(new))
+                self._say("deleted", self.body if cursor is None else cursor, new="\n".join(new))
             else:
                 cursor, carrying = self._insert(theirs, cursor, element), True
-
-    def _start(self, key: str) -> Element | None:
-        unit, drawings = self.found.get(key), self.drawn.get(key)
-        return unit.start if unit else drawings[0] if drawings else None
 
     def _update(self, element: Element, keys: list[str]) -> None:
         both = {key: unit for key in keys if (unit := self.found.get(key)) and key in self.mine}
@@ -249,7 +233,7 @@ class _Merge:
             for table in tables:
                 self._level(element, table)
                 grids = table.find(qn("w:tblGrid")), element.find(qn("w:tblGrid"))
-                counts = {len(row.findall(qn("w:tc"))) for row in table.findall(qn("w:tr"))}
+                counts = {len(row.tc_lst) for row in table.tr_lst}
                 if len(grids[0]) != len(grids[1]) and counts == {len(grids[1])}:
                     table.replace(grids[0], copy.deepcopy(grids[1]))
             return
@@ -262,13 +246,13 @@ class _Merge:
     def _renew(self, mine: bind.Unit, unit: bind.Unit) -> None:
         """Rewrite what nobody touched; where people did, say what is new once they should know."""
         key, now = unit.key, bind.seal_of(unit.nodes)
-        if mine.seal == unit.seal and self.record.get("open", {}).get(key) != now:
+        if mine.seal == unit.seal and self.last.get("open", {}).get(key) != now:
             return
         drawings = (d for n in unit.nodes for d in n.iter(qn("wp:docPr")) if bind.picture_key(d))
         if unit.touched or any(_is_touched(d, self.theirs) for d in drawings):
             if mine.text != unit.text:
                 self.open[key] = now
-                self.say("prose", unit.start, was=self.known.get(key, ""), now=unit.full_text,
+                self._say("prose", unit.start, was=self.known.get(key, ""), now=unit.full_text,
                          new=mine.full_text, author=_author(unit.nodes))  # fmt: skip
         elif unit.row:
             row = unit.nodes[0]
@@ -291,39 +275,35 @@ class _Merge:
     def _swap(self, parent: Element, old: list[Element], new: list[Element]) -> None:
         """Put new content in the place of old, in its looks; comments and bookmarks stay."""
         made = [self._adopt(node) for node in new]
-        names = {n.get(qn("w:name")) for m in made for n in m.iter(qn("w:bookmarkStart"))}
+        names = {name for node in made for name in _names(node)}
         kept = list(_markers(old, names))
         _dress(made, old)
         at = parent.index(old[0]) if old else _content_start(parent)
         for node in old:
             parent.remove(node)
-        front = [node for node in kept if local_name(node).endswith("Start")]
-        back = [node for node in kept if node not in front]
-        if local_name(parent) == "p":
-            parent[at:at] = [*front, *made, *back]
-        else:
-            parent[at:at] = made
+        parent[at:at] = made
+        holder, start, end = parent, at, at + len(made)
+        if local_name(parent) != "p":
             holder = next(parent.iter(qn("w:p")))
-            holder[_content_start(holder) : _content_start(holder)] = front
-            holder.extend(back)
+            start, end = _content_start(holder), len(holder)
+        holder[end:end] = [node for node in kept if not local_name(node).endswith("Start")]
+        holder[start:start] = [node for node in kept if local_name(node).endswith("Start")]
 
     def _level(self, ours: Element, theirs: Element) -> None:
         """Join level cells as the new rows have them; a row that stands apart says its level."""
         heads: list[Element] = []
-        above: Element | None = None
-        fresh: dict[str, tuple[Element | None, Element, list[Element]]] = {}
-        for row in ours.findall(qn("w:tr")):
-            pairs = itertools.zip_longest(cells := row.findall(qn("w:tc")), heads[: len(cells)])
+        fresh: dict[str, tuple[Element, list[Element]]] = {}
+        for row in ours.tr_lst:
+            pairs = itertools.zip_longest(row.tc_lst, heads[: len(row.tc_lst)])
             heads = [head if cell.vMerge == "continue" else cell for cell, head in pairs]
-            fresh |= dict.fromkeys(_keys(row)[:1], (above, row, heads))
-            above = row
+            fresh |= dict.fromkeys(_keys(row)[:1], (row, heads))
         last: Element | None = None
         for unit in [u for u in bind.units(theirs).values() if u.row and u.key in fresh]:
-            row, (above, new, heads) = unit.nodes[0], fresh[unit.key]
-            olds = row.findall(qn("w:tc"))
-            triples = zip(olds, new.findall(qn("w:tc")), heads, strict=False)
-            for old, cell, head in triples if len(olds) == len(heads) else ():
-                apart = cell.vMerge == "continue" and above is not last
+            row, (new, heads) = unit.nodes[0], fresh[unit.key]
+            split = last is not next(new.itersiblings(qn("w:tr"), preceding=True), None)
+            triples = zip(row.tc_lst, new.tc_lst, heads, strict=False)
+            for old, cell, head in triples if len(row.tc_lst) == len(heads) else ():
+                apart = cell.vMerge == "continue" and split
                 cell, want = (head, "restart") if apart else (cell, cell.vMerge)
                 said = plain_text(old).strip()
                 own = want == "continue" and said not in ("", plain_text(head).strip())
@@ -336,24 +316,23 @@ class _Merge:
 
     def _leftovers(self) -> None:
         """Take out what the new results no longer have, unless a person worked on it."""
-        for key in [key for key in self.found if key not in self.mine]:
-            self._drop(key)
+        for unit in [unit for key, unit in self.found.items() if key not in self.mine]:
+            self._drop(unit)
         for drawing in [d for k in self.drawn.keys() - self.pictures for d in self.drawn[k]]:
             holder = next(drawing.iterancestors(qn("w:p")), None)
             if holder is not None and _top(holder, self.body) is not None:
                 alone = not plain_text(holder).strip()
                 if _is_touched(drawing, self.theirs) or _worked_on([holder]) or not alone:
-                    self.say("gone", holder, now=drawing.get("descr", ""))
+                    self._say("gone", holder, now=drawing.get("descr", ""))
                 else:
                     _remove(holder)
 
-    def _drop(self, key: str) -> None:
-        unit = self.found[key]
+    def _drop(self, unit: bind.Unit) -> None:
         nodes = unit.nodes
         if unit.touched or _worked_on(nodes):
-            self.say("gone", unit.start, now=unit.full_text, was=self.known.get(key, ""))
+            self._say("gone", unit.start, now=unit.full_text, was=self.known.get(unit.key, ""))
             return
-        del self.found[key]
+        del self.found[unit.key]
         holder = nodes[0] if unit.row else unit.start.getparent()
         for node in [] if unit.row else [*nodes, unit.start, unit.end]:
             holder.remove(node)
@@ -368,7 +347,7 @@ class _Merge:
             if old.get("name") == new.get("name"):
                 continue
             if _is_touched(old, self.theirs):
-                self.say("figure", old, now=old.get("descr", ""), new=new.get("descr", ""))
+                self._say("figure", old, now=old.get("descr", ""), new=new.get("descr", ""))
                 continue
             blob, around = transplant.picture_of(new.getparent(), self.ours), old.getparent()
             key, image = self.theirs.part.get_or_add_image(io.BytesIO(blob))
@@ -382,7 +361,7 @@ class _Merge:
 
     # --- after: what is not there any more ---
 
-    def _bindings(self, here: Mapping[str, bind.Unit], values: Texts, old: Texts) -> None:
+    def _bindings(self, here: Mapping[str, bind.Unit]) -> None:
         """List bound numbers that are there no more, and those left behind as mere text."""
         plain = {bind.text_of([p]) for p in self.body.iter(qn("w:p")) if not _paths([p])}
         places = []  # what must be there, what of it is not; where; the text there, and due there
@@ -398,23 +377,23 @@ class _Merge:
         missing: dict[str, Element] = {}
         for wanted, lack, at, text, usual in places:
             for path in sorted(wanted):
-                was, new = old.get(path, ""), values.get(path, "")
+                was, new = self.old.get(path, ""), self.values.get(path, "")
                 if any(_count(v, text) > _count(v, usual) for v in {was, new} - {""}):
-                    self.say("binding", at, path=path, was=was or new, new=new)
+                    self._say("binding", at, path=path, was=was or new, new=new)
                 elif path in lack:
                     missing.setdefault(path, at)
         for path, at in missing.items():
-            self.say("missing", at, path=path, new=values.get(path, ""))
+            self._say("missing", at, path=path, new=self.values.get(path, ""))
 
-    def _loose_ends(self, gone: set[str], values: Texts) -> None:
+    def _loose_ends(self, gone: set[str]) -> None:
         """References to what is gone become text; numbers without a result are said."""
-        spaces = tuple({f"{path.partition('.')[0]}." for path in values})
+        spaces = tuple({f"{path.partition('.')[0]}." for path in self.values})
         fields = bind.document_fields(self.theirs)
         for item in fields:
             kind, target, *_ = [*item.code.split(), "", ""]
             lost = kind in ("REF", "PAGEREF") and target in gone and not target.startswith("_Toc")
-            if lost or (item.path.startswith(spaces) and item.path not in values):
-                self.say("orphan", item.marks[0], now=item.text, path=item.path or target)
+            if lost or (item.path.startswith(spaces) and item.path not in self.values):
+                self._say("orphan", item.marks[0], now=item.text, path=item.path or target)
             if lost:
                 item.unlink()
         stale = {name for name in bind.properties(self.theirs) if name.startswith(spaces)}
@@ -443,8 +422,8 @@ def _top(element: Element, parent: Element) -> Element | None:
 
 def _keys(element: Element) -> list[str]:
     """Keys of the units and named drawings in an element, in order."""
-    names = (n.get(qn("w:name"), "") for n in element.iter(qn("w:bookmarkStart")))
-    return [m[2] for m in map(bind.OWNED.fullmatch, names) if m] + list(bind.pictures(element))
+    found = map(bind.OWNED.fullmatch, _names(element))
+    return [match[2] for match in found if match] + list(bind.pictures(element))
 
 
 def _is_touched(drawing: Element, document: WordDocument) -> bool:
@@ -464,13 +443,13 @@ def _mark(row: Element, key: str, seal: str) -> None:
         bind.enclose(row, key, seal)
 
 
-def _paths(nodes: list[Element]) -> Counter[str]:
+def _paths(nodes: Iterable[Element]) -> Counter[str]:
     return Counter(item.path for item in bind.fields(*nodes) if item.path)
 
 
-def _names(body: Element) -> set[str]:
+def _names(element: Element) -> list[str]:
     """Names of bookmarks that fields may refer to."""
-    return {n.get(qn("w:name"), "") for n in body.iter(qn("w:bookmarkStart"))}
+    return [mark.get(qn("w:name"), "") for mark in element.iter(qn("w:bookmarkStart"))]
 
 
 def _count(number: str, text: str) -> int:
@@ -494,9 +473,8 @@ def _dress(made: list[Element], old: list[Element]) -> None:
     for path, looks, run in list(_kinds(made)):
         dress = worn.get(path, worn.get(looks))
         if dress is not None:
-            run.insert(0, copy.deepcopy(dress))
-            for old_dress in run.findall(qn("w:rPr"))[1:]:
-                run.remove(old_dress)
+            run._remove_rPr()
+            run._insert_rPr(copy.deepcopy(dress))
 
 
 def _alike(one: Element, other: Element) -> bool:
@@ -507,25 +485,23 @@ def _alike(one: Element, other: Element) -> bool:
 
 def _worked_on(nodes: list[Element]) -> bool:
     """Whether comments or other people's bookmarks hang on content."""
-    for node in (inner for outer in nodes for inner in outer.iter()):
-        name = node.get(qn("w:name"), "") if local_name(node) == "bookmarkStart" else ""
-        if local_name(node).startswith("comment") or (name and not _OWN_NAMES.fullmatch(name)):
-            return True
-    return False
+    names = {name for node in nodes for name in _names(node) if name}
+    commented = any(local_name(n).startswith("comment") for node in nodes for n in node.iter())
+    return commented or not all(map(_OWN_NAMES.fullmatch, names))
 
 
-def _markers(nodes: list[Element], replaced: set[str | None]) -> Iterator[Element]:
+def _markers(nodes: list[Element], replaced: set[str]) -> Iterator[Element]:
     """Marks of comments and of others' bookmarks, out of content that is to go."""
-    gone: set[str | None] = set()
+    gone: set[tuple[str, str]] = set()
     for node in (inner for outer in nodes for inner in list(outer.iter())):
         name, title = local_name(node), node.get(qn("w:name"), "")
         if name == "bookmarkStart" and (title in replaced or bind.OWNED.fullmatch(title)):
-            gone.add(node.get(qn("w:id")))
+            gone.add(("bookmarkEnd", node.get(qn("w:id"))))
         elif name == "r" and node.find(qn("w:commentReference")) is not None:
             for word in node.findall(qn("w:t")):
                 node.remove(word)
             yield node
-        elif name in _MARKERS and not (name == "bookmarkEnd" and node.get(qn("w:id")) in gone):
+        elif _MARKERS.fullmatch(name) and (name, node.get(qn("w:id"))) not in gone:
             yield node
 
 

@@ -15,13 +15,15 @@ A body outline is plain text, one paragraph a line::
     {%p for row in issues %}        a template instruction, alone in its paragraph
     :: 正文                         the summary ends, the body begins (once)
     :: 横向 / :: 纵向                the following pages are landscape / portrait
+    :: 无封面                       all is body: no cover, no contents, no line :: 正文
     // …                            a remark
-"""
 
-from __future__ import annotations
+The outline of a letter (``NAME_letter.md``) is all body, too.
+"""
 
 import copy
 import re
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +34,19 @@ from docx.enum.section import WD_ORIENT
 from docx.enum.style import WD_STYLE_TYPE
 from docx.opc.constants import RELATIONSHIP_TYPE as RELATION
 from docx.opc.oxml import serialize_part_xml
-from docx.oxml.ns import qn
 from docx.oxml.parser import parse_xml
 from docx.shared import Emu, Mm
 from jinja2 import Environment, StrictUndefined
 
 from evalkit.core.paths import asset
 from evalkit.core.problem import Problem, refusal, refuse
+from evalkit.core.yaml_file import SAFE
 from evalkit.ooxml import package
-from evalkit.ooxml.oxml import DXA_PER_MM, Element, el, paragraph, plain_text
+from evalkit.ooxml.oxml import DXA_PER_MM, Element, el, paragraph, plain_text, qn
 
 Style = dict[str, Any]
 
-SUMMARY_SLOT, BODY_SLOT = "【摘要】", "【正文】"
+SUMMARY_SLOT, BODY_SLOT, BARE = "【摘要】", "【正文】", ":: 无封面"
 TITLE = "绩效评价报告模板"
 _STYLED = re.compile(r"^(?:(?P<level>#{1,4})|\[(?P<name>[^\]]+)\])\s+(?P<text>.+)$")
 _UNUSED = ("thumbnail", "extended-properties", "customXml", "stylesWithEffects", "webSettings")
@@ -59,13 +61,12 @@ def load_style(path: Path) -> Style:
     """
     parts = {"page", "fonts", "latin", "styles", "numbering", "table", "page_number"}
     try:
-        style = yaml.safe_load(path.read_text(encoding="utf-8"))
-        missing = parts - set(style)
+        style = dict(yaml.load(path.read_text(encoding="utf-8"), Loader=SAFE))  # noqa: S506
     except (OSError, ValueError, TypeError, yaml.YAMLError):
-        missing = parts
-    if missing:
+        style = {}
+    if missing := parts - set(style):
         raise refusal("style.parts", file=path.name, parts="、".join(sorted(missing)))
-    return dict(style)
+    return style
 
 
 def template_for(name: str, style: str) -> Path:
@@ -80,25 +81,24 @@ def build_base(style: Style, out: Path, skeleton: Path | None = None) -> Path:
     Returns the path written.
     """
     filled = _fill(skeleton or out.with_name("base.xml"), style)
-    parts = {part.tag: part for part in filled}
     document = Document()
     for rels in (document.part.package.rels, document.part.rels):
         for key, rel in list(rels.items()):
             if rel.reltype.endswith(_UNUSED):
                 del rels[key]
-    _replace(document.element.body, parts[qn("w:body")])
-    _replace(document.styles.element, parts[qn("w:styles")])
-    _replace(document.part.numbering_part.element, parts[qn("w:numbering")])
-    _replace(document.settings.element, parts[qn("w:settings")])
-    fonts = next(r for r in document.part.rels.values() if r.reltype == RELATION.FONT_TABLE)
-    fonts.target_part._blob = serialize_part_xml(parts[qn("w:fonts")])
+    document.element.body[:] = filled.find(qn("w:body"))
+    document.styles.element[:] = filled.find(qn("w:styles"))
+    document.part.numbering_part.element[:] = filled.find(qn("w:numbering"))
+    document.settings.element[:] = filled.find(qn("w:settings"))
+    fonts: Any = document.part.part_related_by(RELATION.FONT_TABLE)
+    fonts._blob = serialize_part_xml(filled.find(qn("w:fonts")))
     section = document.sections[1]  # after the cover; later sections inherit header and footer
     sides = (section.header, section.even_page_header, section.footer, section.even_page_footer)
     sources = [*filled.iter(qn("w:hdr")), *filled.iter(qn("w:ftr"))]
     for side, source in zip(sides, sources, strict=True):
         side.is_linked_to_previous = False
-        _replace(side._element, source)
-    return package.save(document, out, title=TITLE)
+        side._element[:] = source
+    return package.save(document, out, {"title": TITLE})
 
 
 def _fill(skeleton: Path, style: Style) -> Element:
@@ -109,19 +109,11 @@ def _fill(skeleton: Path, style: Style) -> Element:
     )  # fmt: skip
     for name, factor in _UNITS.items():
         environment.filters[name] = lambda value, factor=factor: round(float(value) * factor)
-    optional = ("keep", "level", "new_page", "number", "rule", "before", "after", "lines", "line",
-                "indent", "align", "bold", "latin", "color")  # fmt: skip
-    styles = [{**dict.fromkeys(optional), "custom": not s["name"].isascii(), **s}
-              for s in style["styles"]]  # fmt: skip
+    # what a profile does not say of a style is false
+    styles = [defaultdict(str, s, custom=not s["name"].isascii()) for s in style["styles"]]
     names = {"faces": style["fonts"], "grid": style["table"], "lists": list(style["numbering"])}
     source = environment.from_string(skeleton.read_text(encoding="utf-8"))
     return parse_xml(source.render({**style, **names, "styles": styles}).encode("utf-8"))
-
-
-def _replace(target: Element, source: Element) -> None:
-    for child in list(target):
-        target.remove(child)
-    target.extend(list(source))
 
 
 def build(style: Style, body: Path, out: Path, base: Path | None = None) -> Path:
@@ -145,16 +137,31 @@ def build(style: Style, body: Path, out: Path, base: Path | None = None) -> Path
     texts = {"".join(match["text"].split()) for match in matches}
     wrong = [f"base.docx 中没有段落“{s}”" for s in (SUMMARY_SLOT, BODY_SLOT) if s not in slots]
     wrong += [f"缺少必需的标题“{title}”" for title in outline if title not in texts]
-    named = (match["name"] for match in matches if match["name"])
+    named = [match["name"] for match in matches if match["name"]]
     wrong += [f"base.docx 中没有样式“{name}”" for name in named if name not in ids]
-    wrong += ["应有且只有一行“:: 正文”"] if lines.count(":: 正文") != 1 else []
+    letter = body.stem.endswith("_letter") or BARE in lines
+    lines = [line for line in lines if line != BARE]
+    wrong += ["应有且只有一行“:: 正文”"] if lines.count(":: 正文") != 1 - letter else []
     refuse([Problem(file=body.name, what=what, remedy="请补上后重新生成") for what in wrong])
-    start = lines.index(":: 正文")
-    for slot, part in ((SUMMARY_SLOT, lines[:start]), (BODY_SLOT, lines[start + 1 :])):
+    start = -1 if letter else lines.index(":: 正文")
+    if letter:
+        _keep_only(document, slots[BODY_SLOT])
+    for slot, part in ((SUMMARY_SLOT, lines[:start]), (BODY_SLOT, lines[start + 1 :]))[letter:]:
         for line in part:
             slots[slot].addprevious(_body_paragraph(line, ids, document))
         slots[slot].getparent().remove(slots[slot])
-    return package.save(document, out, title=TITLE)
+    return package.save(document, out, {"title": TITLE})
+
+
+def _keep_only(document: WordDocument, slot: Element) -> None:
+    """Drop what stands before the body: a letter has no cover, only header and footer."""
+    last, inner = document.sections[-1]._sectPr, document.sections[1]._sectPr
+    for kind in ("footerReference", "headerReference"):
+        for node in inner.findall(qn(f"w:{kind}")):
+            last.insert(0, node)
+    for child in list(document.element.body):
+        if child not in (slot, last):
+            document.element.body.remove(child)
 
 
 def _body_paragraph(line: str, ids: dict[str, str], document: WordDocument) -> Element:
@@ -176,12 +183,10 @@ def _turn(document: WordDocument, *, landscape: bool) -> None:
     sides = [upright.top_margin, upright.right_margin, upright.bottom_margin, upright.left_margin]
     size = [upright.page_width, upright.page_height]
     section.orientation = WD_ORIENT.LANDSCAPE if landscape else WD_ORIENT.PORTRAIT
-    top, right, bottom, left = [sides[3], *sides[:3]] if landscape else sides
+    sides = [sides[3], *sides[:3]] if landscape else sides
     section.page_width, section.page_height = reversed(size) if landscape else size
-    section.top_margin, section.right_margin = top, right
-    section.bottom_margin, section.left_margin = bottom, left
-    section.header_distance = Emu(min(upright.header_distance or 0, (top or 0) - Mm(9)))
-    section.footer_distance = Emu(min(upright.footer_distance or 0, (bottom or 0) - Mm(9)))
-    for kind in ("pgNumType", "headerReference", "footerReference"):
-        for node in section._sectPr.findall(qn(f"w:{kind}")):
-            section._sectPr.remove(node)
+    section.top_margin, section.right_margin, section.bottom_margin, section.left_margin = sides
+    section.header_distance = Emu(min(upright.header_distance or 0, (sides[0] or 0) - Mm(9)))
+    section.footer_distance = Emu(min(upright.footer_distance or 0, (sides[2] or 0) - Mm(9)))
+    for node in section._sectPr.xpath("w:pgNumType | w:headerReference | w:footerReference"):
+        section._sectPr.remove(node)

@@ -4,28 +4,23 @@ Each tag is read by Jinja by itself and its names are looked up in a sample cont
 branches not taken, loops over nothing and what follows a mistake are checked too.
 """
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections import ChainMap
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from docx import Document
-from docx.opc.exceptions import PackageNotFoundError
-from docx.oxml.ns import qn
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
-from evalkit.core.problem import Problem
+from evalkit.core.problem import EvalkitError, Problem
 from evalkit.core.yaml_file import load_yaml
 from evalkit.ooxml import bind, package
-from evalkit.ooxml.oxml import Element, local_name, plain_text, style_of
+from evalkit.ooxml.oxml import Element, local_name, plain_text, qn, style_of
 from evalkit.word import contents
-from evalkit.word.narrative import heading_key, heading_levels
+from evalkit.word.narrative import Outline, heading_key
 
 STYLES: list[str] = load_yaml(Path(__file__).with_name("styles.yaml"))
 _TAG = re.compile(
@@ -46,8 +41,8 @@ def check_template(
     context: Mapping[str, Any],
     blocks: Collection[str],
     paths: Collection[str],
-    outline: Sequence[str],
-    required: Sequence[str],
+    outline: Collection[str],
+    required: Collection[str],
 ) -> list[Problem]:
     """Every fault of a template with its place, then what it lacks; empty if it is sound.
 
@@ -56,24 +51,23 @@ def check_template(
     `required` the fields (``score.total``) that must be there.
     """
     try:
-        document = Document(str(path))
-    except (OSError, ValueError, KeyError, PackageNotFoundError):
+        document = package.open_document(path)
+    except EvalkitError:
         return [Problem(file=path.name, what="不是可用的 Word 模板", remedy="请重新生成模板")]
     contents.collapse(document)
     known = dict.fromkeys((*_ENGINE.globals, "block", "ref", "loop"), _UNKNOWN)
     paths = {*paths, *map(str.lower, bind.properties(document))}
     walk = _Walk(path.name, ChainMap({**known, **context}), blocks, paths)
-    levels, titles = heading_levels(document), set()
+    headings = Outline.of(document)
     for story in bind.stories(document):
         for element in story.iter(qn("w:p")):
             walk.paragraph(element, _STORIES.get(local_name(story), ""))
-            if style_of(element) in levels:
+            if style_of(element) in headings.levels:
                 walk.heading = plain_text(element)
-                titles.add(heading_key(walk.heading))
         walk.close("")
     names, walk.place = {str(style.name).lower() for style in document.styles}, ""
     lacking = [f"缺少必需的字段“{name}”" for name in required if name not in walk.used]
-    lacking += [f"缺少必需的标题“{t}”" for t in outline if heading_key(t) not in titles]
+    lacking += [f"缺少必需的标题“{t}”" for t in outline if heading_key(t) not in headings.sections]
     lacking += [f"没有样式“{name}”" for name in STYLES if name.lower() not in names]
     for what in lacking:
         walk.fault(what, "请在 Word 中补上")
@@ -142,7 +136,7 @@ class _Walk:
         """End the innermost tag of a kind, or all; those inside it had no end."""
         while self.opened:
             word, tag, place, scope = self.opened.pop()
-            self.scope = self.scope if word == "if" else scope
+            self.scope = scope
             if word == kind:
                 return
             self.fault(f"“{tag}”没有对应的结束", "请在 Word 中补上", place)

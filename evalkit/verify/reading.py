@@ -4,8 +4,6 @@ Tracked insertions are read, deletions are not; text boxes, notes, headers and f
 too. Figures are brought to one spelling first, so that ９３．６分, 93.60分 and 百分之九十 compare.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -69,19 +67,14 @@ class Reading(NamedTuple):
         place = "" if own is None else spec()["stories"]["contents"]
         return self.by_paragraph.get(own, Line("", place, 0, False, own))
 
-    def place(self, element: Element) -> str:
-        """The heading that an element stands under."""
-        return self.line(element).place
-
     def spot(self, element: Element) -> str:
         """The heading above an element, and in a table its caption and the row."""
-        said = [self.place(element)]
+        said = [self.line(element).place]
         for row in islice(element.iterancestors(qn("w:tr")), 1):
-            said += filter(None, [caption_of(row.getparent())])
             label = next((text for cell in row if (text := plain_text(cell).strip())), "空行")
             number = len(list(row.itersiblings(qn("w:tr"), preceding=True))) + 1
-            said.append(f"第{number}行{quote(label)}")
-        return "／".join(said)
+            said += [caption_of(row.getparent()), f"第{number}行{quote(label)}"]
+        return "／".join(filter(None, said))
 
 
 @cache
@@ -137,12 +130,10 @@ def caption_of(table: Element) -> str:
 
 def text_of(paragraph: Element) -> str:
     """Text of a paragraph as it is seen, without that of text boxes anchored in it."""
-    said = []
-    for node in paragraph.iter(qn("w:t"), qn("w:tab"), qn("w:br")):
-        above = (n for n in node.iterancestors() if local_name(n) in ("del", "moveFrom", "p"))
-        if next(above, None) is paragraph:
-            said.append((node.text or "") if node.tag == qn("w:t") else "\n")
-    return "".join(said)
+    holders = qn("w:p"), qn("w:del"), qn("w:moveFrom")
+    nodes = paragraph.iter(qn("w:t"), qn("w:tab"), qn("w:br"))
+    said = (node for node in nodes if next(node.iterancestors(*holders)) is paragraph)
+    return "".join((node.text or "") if node.tag == qn("w:t") else "\n" for node in said)
 
 
 def _grid(table: Element, known: Mapping[Element, Line]) -> Grid:

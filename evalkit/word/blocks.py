@@ -4,18 +4,15 @@ They are built as XML after rendering: their cost grows linearly, and text in th
 evaluated. Captions are SEQ fields with a bookmark, so Word can renumber and refer to them.
 """
 
-from __future__ import annotations
-
 import copy
 import hashlib
 import io
 import math
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
@@ -27,11 +24,12 @@ from docx.oxml.shape import CT_Inline
 from docx.shared import Emu
 
 from evalkit.core.problem import refusal
-from evalkit.ooxml.bind import runs, unbound
+from evalkit.ooxml.bind import numbered, runs, unbound
 from evalkit.ooxml.oxml import EMU_PER_DXA, GAP, Element, bookmark, clean, el, field, paragraph, run
 
 Align = Literal["left", "center", "right"]
 
+LABEL = "_Ref_"  # before a block's name: bookmark of its label, hidden in Word's dialogs
 _CELL_DXA = 136  # left and right cell margins together
 _CHARACTER_DXA = 210  # width of a Chinese character at 10.5 pt
 _ROOM_DXA = 120
@@ -104,7 +102,7 @@ class Page:
 
     document: WordDocument
     ids: Mapping[str, str]
-    width: int = 0
+    width: int
 
     def style(self, name: str) -> str:
         """Style id for a style name, whatever its case (Word renames ids, never names).
@@ -116,17 +114,13 @@ class Page:
             raise refusal("template.style", name=name)
         return self.ids[name.lower()]
 
-    def within(self, section: Element) -> Page:
-        """The same page in the section whose properties are given."""
-        size, margin = section.find(qn("w:pgSz")), section.find(qn("w:pgMar"))
-        edges = sum(int(margin.get(qn(f"w:{side}"))) for side in ("left", "right"))
-        return replace(self, width=int(size.get(qn("w:w"))) - edges)
 
-
-def page_of(document: WordDocument) -> Page:
-    """A page description of a document's last section."""
+def page_of(document: WordDocument, section: Element | None = None) -> Page:
+    """A page description of the section with these properties, or of a document's last one."""
+    section = document.element.body.sectPr if section is None else section
     ids = {style.name.lower(): style.style_id for style in document.styles if style.name}
-    return Page(document, ids).within(document.element.body.sectPr)
+    edges = section.left_margin + section.right_margin
+    return Page(document, ids, Emu(section.page_width - edges).twips)
 
 
 def build(name: str, block: Block, page: Page) -> list[Element]:
@@ -134,29 +128,23 @@ def build(name: str, block: Block, page: Page) -> list[Element]:
     if isinstance(block, Table):
         return list(_table(name, block, page))
     if isinstance(block, Figure):
-        return _figure(name, block, page)
+        size = round(page.width * block.width), _PICTURE_LIMIT_DXA
+        image = picture(block.path, block.alt or block.caption, page, *size, name)
+        shown = paragraph(page.style("图片"), image, keep_next=True)
+        return [shown, caption(name, "图", block.caption, page.style("Caption"))]
     return [_photo_grid(block, page)]
 
 
 def row_keys(table: Table) -> list[str]:
     """What the rows are known by, repeated keys numbered."""
-    keys = [unbound(key) for key in table.keys] or [unbound(row[0]) for row in table.rows]
-    seen: Counter[str] = Counter()
-    for number, key in enumerate(keys):
-        seen[key] += 1
-        keys[number] = f"{key}.{seen[key]}"
-    return keys
-
-
-def bookmark_name(name: str) -> str:
-    """Bookmark of a block's label; the leading underscore hides it in Word's dialogs."""
-    return f"_Ref_{name}"
+    seen, keys = numbered(), map(unbound, table.keys or [row[0] for row in table.rows])
+    return [f"{key}.{next(seen[key])}" for key in keys]
 
 
 def caption(name: str, label: str, text: str, style: str, *, keep_next: bool = False) -> Element:
     """A caption paragraph: bookmarked label and SEQ number, then the text."""
     number = field(f"SEQ {label} \\* ARABIC", [run("0")])
-    marked = bookmark(bookmark_name(name), run(label), *number) if name else [run(label), *number]
+    marked = bookmark(f"{LABEL}{name}", run(label), *number) if name else [run(label), *number]
     return paragraph(style, *marked, run(f"　{text}"), keep_next=keep_next)
 
 
@@ -169,9 +157,9 @@ def _table(name: str, table: Table, page: Page) -> Iterator[Element]:
         yield paragraph(page.style("表格单位"), f"单位：{table.unit}", keep_next=True)
     share = page.width / sum(column.width for column in table.columns)
     widths = [round(column.width * share) for column in table.columns]
-    head = _header(table, widths, page)
-    rows = [head, *_rows(table, widths, page)]
-    yield frame(widths, rows, page)
+    titles = (paragraph(page.style("表格标题"), column.title) for column in table.columns)
+    head = el("tr", el("trPr", el("cantSplit"), el("tblHeader")), *map(cell, widths, titles))
+    yield frame(widths, [head, *_rows(table, widths, page)], page)
     yield paragraph(page.style("表格附注"), f"注：{table.note}") if table.note else gap(page)
 
 
@@ -180,9 +168,7 @@ def gap(page: Page) -> Element:
     return paragraph(page.style("表格间隔"))
 
 
-def frame(
-    widths: Sequence[int], rows: Sequence[Element], page: Page, *, grid: bool = True
-) -> Element:
+def frame(widths: list[int], rows: list[Element], page: Page, *, grid: bool = True) -> Element:
     """A fixed-layout table element of the report's table style."""
     style = page.style("报告表格") if grid else page.style("Normal Table")
     properties = el("tblPr", el("tblStyle", val=style), el("tblW", w=sum(widths), type="dxa"),
@@ -192,23 +178,17 @@ def frame(
     return el("tbl", properties, el("tblGrid", *(el("gridCol", w=w) for w in widths)), *rows)
 
 
-def _header(table: Table, widths: Sequence[int], page: Page) -> Element:
-    style = page.style("表格标题")
-    pairs = zip(widths, table.columns, strict=True)
-    cells = (_cell(width, paragraph(style, column.title)) for width, column in pairs)
-    return el("tr", el("trPr", el("cantSplit"), el("tblHeader")), *cells)
-
-
 def _rows(table: Table, widths: Sequence[int], page: Page) -> Iterator[Element]:
-    style, starts = page.style("表格文字"), _group_starts(table, widths)
+    style, heights = page.style("表格文字"), [max(map(_height, row, widths)) for row in table.rows]
+    starts = _group_starts(table, heights)
 
     @cache
     def shape(width: int, align: str, keep: bool, merged: str) -> Element:
         content = paragraph(style, keep_next=keep, align="" if align == "left" else align)
-        return _cell(width, content, merged)
+        return cell(width, content, looks=[el("vMerge", val=merged)] if merged else ())
 
     # A row keeps with the next one of its group, so that groups and small tables stay whole.
-    small = sum(_lines(row, widths) for row in table.rows) <= _SMALL_TABLE_LINES
+    small = sum(heights) <= _SMALL_TABLE_LINES
     for number, row in enumerate(table.rows):
         bold = table.total and number == len(table.rows) - 1
         last = table.total and number + 2 == len(table.rows)  # a total never stands alone
@@ -221,21 +201,20 @@ def _rows(table: Table, widths: Sequence[int], page: Page) -> Iterator[Element]:
             cells.append(copy.deepcopy(shape(width, column.align, keep, merged)))
             if merged != "continue":
                 cells[-1][-1].extend(runs(text, bold=bold))
-        short = _lines(row, widths) <= _SHORT_ROW_LINES
+        short = heights[number] <= _SHORT_ROW_LINES
         yield el("tr", el("trPr", el("cantSplit")) if short else None, *cells)
 
 
-def _cell(width: int, content: Element, merged: str = "") -> Element:
-    merge = el("vMerge", val=merged) if merged else None
-    properties = el("tcPr", el("tcW", w=width, type="dxa"), merge, el("vAlign", val="center"))
-    return el("tc", properties, content)
+def cell(width: int, *content: Element, looks: Sequence[Element] = ()) -> Element:
+    """A cell of a table, its content in the middle."""
+    size, middle = el("tcW", w=width, type="dxa"), el("vAlign", val="center")
+    return el("tc", el("tcPr", size, *looks, middle), *content)
 
 
-def _group_starts(table: Table, widths: Sequence[int]) -> set[int]:
+def _group_starts(table: Table, heights: Sequence[int]) -> set[int]:
     """Rows where level cells begin: a new group, or one too high for the rest of a page."""
     starts, height = set(), 0
-    for number, row in enumerate(table.rows):
-        lines = _lines(row, widths)
+    for number, (row, lines) in enumerate(zip(table.rows, heights, strict=True)):
         same = number and row[: table.merge] == table.rows[number - 1][: table.merge]
         if not same or height + lines > _GROUP_LINES:
             starts.add(number)
@@ -244,13 +223,10 @@ def _group_starts(table: Table, widths: Sequence[int]) -> set[int]:
     return starts
 
 
-def _lines(row: Sequence[str], widths: Sequence[int]) -> int:
-    """Estimated height of a row in lines of text."""
-    return max(
-        sum(max(1, math.ceil(display_width(line) * _CHARACTER_DXA / 2 / (width - _CELL_DXA)))
-            for line in text.split("\n"))
-        for text, width in zip(row, widths, strict=True)
-    )  # fmt: skip
+def _height(text: str, width: int) -> int:
+    """Estimated lines of a text in a cell."""
+    lines = (display_width(line) * _CHARACTER_DXA / 2 for line in text.split("\n"))
+    return sum(max(1, math.ceil(line / (width - _CELL_DXA))) for line in lines)
 
 
 @lru_cache(4096)
@@ -299,9 +275,9 @@ def picture(
     """
     part, target = page.document.part, str(source) if isinstance(source, Path) else source
     key, image = part.get_or_add_image(target)
-    scale = min(width * EMU_PER_DXA / image.width, height * EMU_PER_DXA / image.height)
-    if isinstance(source, io.BytesIO):
-        scale = min(scale, 1)  # a picture in somebody's text is never enlarged
+    # a picture in somebody's text is never enlarged
+    limit = 1 if isinstance(source, io.BytesIO) else math.inf
+    scale = min(limit, width * EMU_PER_DXA / image.width, height * EMU_PER_DXA / image.height)
     size = (Emu(round(side * scale)) for side in (image.width, image.height))
     inline = CT_Inline.new_pic_inline(0, key, image.filename, *size)  # ids are given in the end
     for node in (inline.docPr, *inline.iter(qn("pic:cNvPr"))):
@@ -313,15 +289,6 @@ def picture(
 def picture_digest(blob: bytes, alt: str) -> str:
     """Twelve hex digits for a picture and its alternative text."""
     return hashlib.sha256(blob + alt.encode()).hexdigest()[:12]
-
-
-def _figure(name: str, figure: Figure, page: Page) -> list[Element]:
-    size = round(page.width * figure.width), _PICTURE_LIMIT_DXA
-    image = picture(figure.path, figure.alt or figure.caption, page, *size, name)
-    return [
-        paragraph(page.style("图片"), image, keep_next=True),
-        caption(name, "图", figure.caption, page.style("Caption")),
-    ]
 
 
 def _photo_grid(grid: PhotoGrid, page: Page) -> Element:
@@ -339,9 +306,7 @@ def _photo(number: int, photo: Photo, width: int, page: Page) -> list[Element]:
     top: Element | str = f"（照片{GAP}）"
     if photo.path:
         with suppress(OSError, UnrecognizedImageError):
-            size = width - 170, round(width * 0.75)
-            top = picture(photo.path, photo.caption, page, *size, f"photo{number}")
-    return [
-        paragraph(page.style("图片"), top, keep_next=True),
-        caption("", "照片", photo.caption, page.style("照片说明")),
-    ]
+            name, height = f"photo{number}", round(width * 0.75)
+            top = picture(photo.path, photo.caption, page, width - 170, height, name)
+    shown = paragraph(page.style("图片"), top, keep_next=True)
+    return [shown, caption("", "照片", photo.caption, page.style("照片说明"))]

@@ -1,22 +1,21 @@
 """Fields with cached results: contents, numbered as Word numbers headings, lists of captions."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator
 
 from docx.document import Document as WordDocument
-from docx.oxml.ns import qn
 
 from evalkit.core.numbers import chinese
-from evalkit.ooxml import bind
-from evalkit.ooxml.oxml import Element, bookmark, el, field, paragraph, plain_text, run, style_of
+from evalkit.ooxml import bind, oxml
+from evalkit.ooxml.oxml import Element, el, field, paragraph, plain_text, qn, run, style_of
 from evalkit.word.blocks import Page
 from evalkit.word.narrative import heading_levels
 
-LIST_TITLE = "目录小标题"  # style of the titles of lists of tables and figures
+_Entry = tuple[str, str, Element]  # style, text and target
+_LIST_TITLE = "目录小标题"  # style of the titles of lists of tables and figures
+_COMMENTS = ".//w:commentRangeStart | .//w:commentRangeEnd | .//*[w:commentReference]"
 
 
 def _lists(fields: list[bind.Field]) -> list[tuple[str, list[Element]]]:
@@ -30,21 +29,16 @@ def _lists(fields: list[bind.Field]) -> list[tuple[str, list[Element]]]:
 
 
 def _put(spanned: list[Element], entries: list[Element]) -> None:
+    """Set entries in the place of the paragraphs of a list; comments and ends of sections stay."""
     for entry in entries:
         spanned[0].addprevious(entry)
-    for mark in [n for old in spanned for n in old.iter() if _comments(n)] if entries else ():
-        entries[0].append(mark)
     for old in spanned:
-        ends_section = old.find(f".//{qn('w:sectPr')}") is not None
-        for gone in [c for c in old if c.tag != qn("w:pPr")] if ends_section else [old]:
-            gone.getparent().remove(gone)
-
-
-def _comments(node: Element) -> bool:
-    return (
-        node.tag in (qn("w:commentRangeStart"), qn("w:commentRangeEnd"))
-        or node.find(qn("w:commentReference")) is not None
-    )
+        if entries:
+            entries[0].extend(old.xpath(_COMMENTS))
+        if old.xpath(".//w:sectPr"):
+            old.clear_content()
+        else:
+            old.getparent().remove(old)
 
 
 def collapse(document: WordDocument) -> None:
@@ -76,12 +70,11 @@ def fill(document: WordDocument, page: Page, found: list[bind.Field]) -> None:
             entries.append(paragraph(page.style(style), link))
         if entries:
             *opening, end = field(code, [], dirty=True)
-            for item in reversed(opening):
-                entries[0].pPr.addnext(item)
+            entries[0][1:1] = opening  # after the paragraph's properties
             entries[-1].append(end)
         else:
             spanned += [p for p in spanned[0].itersiblings(qn("w:p"), preceding=True)
-                        if style_of(p) == page.ids.get(LIST_TITLE.lower())][:1]  # fmt: skip
+                        if style_of(p) == page.ids.get(_LIST_TITLE.lower())][:1]  # fmt: skip
         _put(spanned, entries)
 
 
@@ -91,9 +84,7 @@ def _said(entry: Element) -> tuple[str, str]:
     return (text, last) if tab else (last, "")
 
 
-def _listed(
-    document: WordDocument, code: str, fields: list[bind.Field]
-) -> Iterator[tuple[str, str, Element]]:
+def _listed(document: WordDocument, code: str, fields: list[bind.Field]) -> Iterator[_Entry]:
     """Style, text and target of the entries that an instruction asks for."""
     if label := re.search(r'\\c\s+"?([^"\s]+)', code):
         for item in fields:
@@ -122,7 +113,7 @@ def _anchor(target: Element, names: Counter[str]) -> str:
             return name
     name = next(n for n in (f"_Toc{i:08d}" for i in itertools.count(1)) if n not in names)
     names[name] = 1
-    target.extend(bookmark(name, *(c for c in target if c.tag != qn("w:pPr"))))
+    target.extend(oxml.bookmark(name, *(c for c in target if c.tag != qn("w:pPr"))))
     return name
 
 
@@ -130,27 +121,24 @@ class _Numbers:
     """Counts headings as Word's multilevel numbering does."""
 
     def __init__(self, document: WordDocument) -> None:
-        self.counts: dict[tuple[str, int], int] = {}
-        self.places: dict[str, tuple[str, int]] = {}  # style id → list, level
-        self.shapes: dict[tuple[str, int], tuple[str, str]] = {}  # list, level → format, text
+        self.counts: dict[tuple[int, int], int] = {}
+        self.places: dict[str, tuple[int, int]] = {}  # style id → list, level
+        self.shapes: dict[tuple[int, int], list[str]] = {}  # list, level → format, text
         root = document.part.numbering_part.element
-        lists = {n.get(qn("w:numId")): n.find(qn("w:abstractNumId")).get(qn("w:val"))
-                 for n in root.iterchildren(qn("w:num"))}  # fmt: skip
-        for style in document.styles:
-            number, level = (style.element.find(f"{qn('w:pPr')}/{qn('w:numPr')}/{qn(tag)}")
-                             for tag in ("w:numId", "w:ilvl"))  # fmt: skip
-            if number is not None and number.get(qn("w:val")) in lists:
-                depth = 0 if level is None else int(level.get(qn("w:val")))
-                self.places[style.style_id] = (lists[number.get(qn("w:val"))], depth)
-        for level in root.iter(qn("w:lvl")):
-            place = (level.getparent().get(qn("w:abstractNumId")), int(level.get(qn("w:ilvl"))))
-            kind, text = (level.find(qn(tag)) for tag in ("w:numFmt", "w:lvlText"))
-            if kind is not None and text is not None:
-                self.shapes[place] = (kind.get(qn("w:val")), text.get(qn("w:val"), ""))
+        lists = {number.numId: number.abstractNumId.val for number in root.num_lst}
+        for style in document.styles.element.style_lst:
+            for number in style.xpath("w:pPr/w:numPr[w:numId]"):
+                if number.numId.val in lists:
+                    depth = 0 if number.ilvl is None else number.ilvl.val
+                    self.places[style.styleId] = lists[number.numId.val], depth
+        for level in root.xpath("w:abstractNum/w:lvl[w:numFmt and w:lvlText]"):
+            place = level.getparent().get(qn("w:abstractNumId")), level.get(qn("w:ilvl"))
+            shape = (level.find(qn(f"w:{n}")).get(qn("w:val"), "") for n in ("numFmt", "lvlText"))
+            self.shapes[int(place[0]), int(place[1])] = list(shape)
 
     def next(self, style: str) -> str:
         """The number of the next heading of a style, empty for styles without numbers."""
-        key, level = self.places.get(style, ("", 0))
+        key, level = self.places.get(style, (-1, 0))
         if (key, level) not in self.shapes:
             return ""
         self.counts[key, level] = self.counts.get((key, level), 0) + 1

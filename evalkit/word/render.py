@@ -5,57 +5,40 @@ from the evaluator's own docx, blocks at their anchors, references, contents. So
 from a workbook or from the narrative is ever read as a template or as a field instruction.
 """
 
-from __future__ import annotations
-
 import copy
-import dataclasses
 import hashlib
 import itertools
 import re
+import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from docx.document import Document as WordDocument
-from docx.opc.exceptions import PackageNotFoundError
 from docxtpl import DocxTemplate
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from evalkit.core.problem import EvalkitError, Problem
-from evalkit.ooxml import bind, package
-from evalkit.ooxml.oxml import (
-    GAP,
-    MARK_BLOCK,
-    MARK_REFERENCE,
-    MARK_UNIT,
-    Element,
-    clean,
-    el,
-    field,
-    local_name,
-    paragraph,
-    plain_text,
-    qn,
-    run,
-    spaced,
-    style_of,
-)
-from evalkit.word import blocks as building
+from evalkit.ooxml import bind, oxml, package
+from evalkit.ooxml.oxml import Element, el, local_name, plain_text, qn, run, style_of
 from evalkit.word import contents
-from evalkit.word.blocks import Block, Page, bookmark_name, page_of
+from evalkit.word.blocks import LABEL, Block, Page, Table, build, page_of, row_keys
 from evalkit.word.narrative import Outline, heading_key, heading_levels, insert_narrative
 
+Context = Mapping[str, Any]
+Blocks = Mapping[str, Block | None]
+
 _UNIT = "unit_"  # the template function that names a paragraph
-_LOOP = re.compile(r"{%-?(?:p|tr)\s+for\s+(\w+)\s+in\b")
-_LOOP_END = re.compile(r"{%-?(?:p|tr)\s+endfor\b")
+_LOOP = re.compile(r"{%-?(?:p|tr)\s+(?:for\s+(\w+)\s+in|endfor)\b")
 _NO_UNIT = re.compile(r"{%-?(?:p|tr|tc)\s|{{\s*block\(")
 _ROW_KEYS = ("key", "code", "no", "name")
-_REFERENCE = re.compile(f"{MARK_REFERENCE}(\\w+){MARK_REFERENCE}")
+_REFERENCE = re.compile(f"{oxml.MARK_REFERENCE}(\\w+){oxml.MARK_REFERENCE}")
 _SIMPLE_REFERENCE = re.compile(r"REF\s+\S+(\s+\\h|\s+\\\*\s+\w+)*\s*")
-_GAP = re.compile(f"({GAP})")
+_GAP = re.compile(f"({oxml.GAP})")
 _REASONS = {"SecurityError": "用到了不允许的写法", "TemplateSyntaxError": "写法有误"}
 
 
@@ -69,20 +52,16 @@ class RenderReport:
     """
 
     path: Path
-    missing: tuple[str, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    units: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    bindings: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    pictures: tuple[str, ...] = ()
-    narrative: tuple[str, ...] = ()
+    missing: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    units: Mapping[str, str]
+    bindings: Mapping[str, int]
+    pictures: tuple[str, ...]
+    narrative: tuple[str, ...]
 
 
 def render(
-    template: Path,
-    context: Mapping[str, Any],
-    out: Path,
-    blocks: Mapping[str, Block | None] | None = None,
-    narrative: Path | None = None,
+    template: Path, context: Context, out: Path, blocks: Blocks, narrative: Path | None = None
 ) -> RenderReport:
     """Fill a template and write the docx. A block that is None leaves no trace of its anchor.
 
@@ -93,14 +72,12 @@ def render(
         EvalkitError: the template or the narrative cannot be read, or the template asks for
             something that is not there; with its paragraph and the heading above it.
     """
-    blocks, about = blocks or {}, context.get("document", {})
-    document = _fill(template, context, blocks)
+    document, about = _fill(template, context, blocks), context.get("document", {})
     page, outline = page_of(document), Outline.of(document)
-    problems = [
-        Problem(file=template.name, what=f"报告中没有必需的章节“{title}”", severity="warning",
-                remedy="请在模板中补上该标题", code="report.outline")
-        for title in about.get("headings", ()) if heading_key(title) not in outline.sections
-    ]  # fmt: skip
+    lacking = [t for t in about.get("headings", ()) if heading_key(t) not in outline.sections]
+    facts = {"severity": "warning", "remedy": "请在模板中补上该标题", "code": "report.outline"}
+    said = (f"报告中没有必需的章节“{title}”" for title in lacking)
+    problems = [Problem(file=template.name, what=what, **facts) for what in said]
     if narrative:
         problems += insert_narrative(outline, page, narrative)
     _place_blocks(document, page, blocks)
@@ -137,13 +114,20 @@ def settle(document: WordDocument, page: Page, values: Mapping[str, str]) -> dic
 # --- the template engine --------------------------------------------------------------------
 
 
-def _fill(
-    template: Path, context: Mapping[str, Any], blocks: Mapping[str, Block | None]
-) -> WordDocument:
+class _Environment(SandboxedEnvironment):
+    """The sandbox; a text that was compiled for one letter is not compiled for the next."""
+
+    from_string = lru_cache(maxsize=256)(SandboxedEnvironment.from_string)  # type: ignore[assignment]
+
+
+_ENVIRONMENT = _Environment(autoescape=True, undefined=StrictUndefined)
+
+
+def _fill(template: Path, context: Context, blocks: Blocks) -> WordDocument:
     try:
         engine = DocxTemplate(str(template))
         engine.init_docx()
-    except (OSError, ValueError, KeyError, PackageNotFoundError):
+    except Exception:  # whatever python-docx makes of a damaged file
         problem = Problem(file=template.name, what="不是可用的 Word 模板", remedy="请重新生成模板")
         raise EvalkitError([problem]) from None
     contents.collapse(engine.docx)
@@ -152,17 +136,16 @@ def _fill(
     def block(name: str) -> str:
         if name not in blocks:
             raise TemplateError(f"没有名为“{name}”的表或图")
-        return f"{MARK_BLOCK}{name}{MARK_BLOCK}"
+        return f"{oxml.MARK_BLOCK}{name}{oxml.MARK_BLOCK}"
 
     def reference(name: str) -> str:
         if blocks.get(name) is None:
             raise TemplateError(f"“{name}”没有内容，不能引用")
-        return f"{MARK_REFERENCE}{name}{MARK_REFERENCE}"
+        return f"{oxml.MARK_REFERENCE}{name}{oxml.MARK_REFERENCE}"
 
-    values = {key: _literal(value) for key, value in context.items()}
-    environment = SandboxedEnvironment(autoescape=True, undefined=StrictUndefined)
+    functions = {"block": block, "ref": reference, _UNIT: _unit}
     try:
-        engine.render({**values, "block": block, "ref": reference, _UNIT: _unit}, environment)
+        engine.render(_literal(context) | functions, _ENVIRONMENT)
     except Exception as error:  # a template may ask for anything; whatever fails, say where
         raise EvalkitError([_template_problem(template, engine, error)]) from None
     document: WordDocument = engine.docx
@@ -175,7 +158,7 @@ def _fill(
 def _literal(value: Any) -> Any:
     """Context values as the engine must see them: cleaned, line ends as new paragraphs."""
     if isinstance(value, str):
-        return re.sub(r"\s*\n\s*", "\a", clean(value, bound=True).strip())
+        return re.sub(r"\s*\n\s*", "\a", oxml.clean(value, bound=True).strip())
     if isinstance(value, Mapping):
         return {key: _literal(item) for key, item in value.items()}
     return [_literal(item) for item in value] if isinstance(value, (list, tuple)) else value
@@ -183,16 +166,15 @@ def _literal(value: Any) -> Any:
 
 def _template_problem(template: Path, engine: DocxTemplate, error: Exception) -> Problem:
     """Say which paragraph, under which heading, asked for what."""
-    number, trace = getattr(error, "lineno", None), error.__traceback__
-    while trace is not None:  # the last frame of the template gives the line; a line is a paragraph
-        if trace.tb_frame.f_code.co_filename == "<template>":
-            number = trace.tb_lineno
-        trace = trace.tb_next
+    frames = traceback.walk_tb(error.__traceback__)  # the template's last gives the line
+    numbers = [line for frame, line in frames if frame.f_code.co_filename == "<template>"]
+    number = numbers[-1] if numbers else getattr(error, "lineno", None)
     part = engine.current_rendering_part
     inside = part is None or part is engine.docx.part
     source = engine.get_xml() if inside else engine.get_part_xml(part)
+    # a line is a paragraph
     lines = re.sub(r"<w:p([ >])", r"\n<w:p\1", engine.patch_xml(source)).splitlines()
-    upwards = lines[(number or 1) - 1 :: -1] if number else [""]
+    upwards = lines[number - 1 :: -1] if number else [""]
     headings = [f'w:pStyle w:val="{style}"' for style in heading_levels(engine.docx)]
     above = (line for line in upwards if any(mark in line for mark in headings))
     heading = f"“{_words(next(above, '文首'))}”下的" if inside else "页眉页脚中的"
@@ -206,7 +188,7 @@ def _template_problem(template: Path, engine: DocxTemplate, error: Exception) ->
 
 
 def _words(xml: str) -> str:
-    xml = re.sub(rf"{{{{\s*{_UNIT}\(.*?}}}}|{MARK_UNIT}.*?{MARK_UNIT}", "", xml)
+    xml = re.sub(rf"{{{{\s*{_UNIT}\(.*?}}}}|{oxml.MARK_UNIT}.*?{oxml.MARK_UNIT}", "", xml)
     return re.sub(r"<[^>]+>|{%p?\s.*?%}", "", xml).strip() or re.sub(r"<[^>]+>", "", xml).strip()
 
 
@@ -215,20 +197,16 @@ def _words(xml: str) -> str:
 
 def _mark_units(document: WordDocument) -> None:
     """Let each paragraph of the body say which it is: its source, and the row it is made for."""
-    seen: Counter[str] = Counter()
-    loops: list[str] = []
+    seen, loops = bind.numbered(), list[str]()
     for element in document.element.body.iter(qn("w:p")):
         text = plain_text(element)
-        if opened := _LOOP.search(text):
-            loops.append(opened[1])
-        elif _LOOP_END.search(text):
-            loops = loops[:-1]
+        if loop := _LOOP.search(text):
+            loops = [*loops, loop[1]] if loop[1] else loops[:-1]
         codes = (node.text or "" for node in element.iter(qn("w:instrText")))
         if _NO_UNIT.search(text) or not text.strip() or any("TOC" in code for code in codes):
             continue
         source = hashlib.sha256(text.encode()).hexdigest()[:12]
-        seen[source] += 1
-        name = f"{source}.{seen[source]}"
+        name = f"{source}.{next(seen[source])}"
         inside = f"{{{{ {_UNIT}('{name}', {', '.join(['loop.index', *loops])}) }}}}"
         mark = _copied(inside if loops else _unit(name))
         next(c for c in element if local_name(c) != "pPr").addprevious(mark)
@@ -236,24 +214,20 @@ def _mark_units(document: WordDocument) -> None:
 
 def _unit(source: str, place: int = 0, *rows: Any) -> str:
     """The mark of one paragraph: in loops rows are known by key, code, number or name."""
-    known = [
-        str(next((row[k] for k in _ROW_KEYS if row.get(k)), place))
-        if isinstance(row, Mapping)
-        else str(place)
-        for row in rows
-    ]
-    return f"{MARK_UNIT}{'.'.join([source, *known])}{MARK_UNIT}"
+    fields = (row if isinstance(row, Mapping) else {} for row in rows)
+    known = (next((row[k] for k in _ROW_KEYS if row.get(k)), place) for row in fields)
+    return f"{oxml.MARK_UNIT}{'.'.join(map(str, [source, *known]))}{oxml.MARK_UNIT}"
 
 
 def _own_marked(body: Element) -> None:
     """Turn marks into units; a paragraph without one goes on from the last."""
     key, part = "", 0
     for element in list(body.iter(qn("w:p"))):
-        first = next((t for t in element.iter(qn("w:t")) if MARK_UNIT in (t.text or "")), None)
+        first = next((t for t in element.iter(qn("w:t")) if oxml.MARK_UNIT in (t.text or "")), None)
         if first is not None:
-            key, part = first.text.strip(MARK_UNIT), 0
+            key, part = first.text.strip(oxml.MARK_UNIT), 0
             element.remove(first.getparent())
-        elif plain_text(element).startswith(MARK_BLOCK):
+        elif plain_text(element).startswith(oxml.MARK_BLOCK):
             key = ""
         if key:
             bind.own(element, f"{key}.{part}")
@@ -262,8 +236,7 @@ def _own_marked(body: Element) -> None:
 
 def _own_rest(document: WordDocument, outline: Outline) -> list[str]:
     """What the evaluator's own text brought is known by its heading and its words; its keys."""
-    seen: Counter[str] = Counter()
-    heading, keys = "", []
+    seen, heading, keys = bind.numbered(), "", []
     for element in document.element.body:
         if style_of(element) in outline.levels:
             heading = plain_text(element)
@@ -273,69 +246,66 @@ def _own_rest(document: WordDocument, outline: Outline) -> list[str]:
             continue
         rows = list(element.iter(qn("w:tr"))) or [element]  # a table is known by its first row
         first = hashlib.sha256(f"{heading}|{plain_text(rows[0])}".encode()).hexdigest()[:16]
-        seen[first] += 1
+        place = next(seen[first])
         for row in rows:
-            name = f"{first}.{seen[first]}.{plain_text(next(row.iter(qn('w:tc')), row))}"
-            seen[name] += 1
-            keys.append(bind.own(row, f"text.{name}.{seen[name]}"))
+            name = f"{first}.{place}.{plain_text(next(row.iter(qn('w:tc')), row))}"
+            keys.append(bind.own(row, f"text.{name}.{next(seen[name])}"))
     return keys
 
 
 # --- blocks and references ------------------------------------------------------------------
 
 
-def _place_blocks(document: WordDocument, page: Page, blocks: Mapping[str, Block | None]) -> None:
+def _place_blocks(document: WordDocument, page: Page, blocks: Blocks) -> None:
     body = document.element.body
-    pending: list[tuple[Element, str]] = []
+    pending: list[Element] = []
     for element in list(body):
-        text = plain_text(element) if local_name(element) == "p" else ""
-        if text.startswith(MARK_BLOCK):
-            pending.append((element, text.strip(MARK_BLOCK)))
+        if local_name(element) == "p" and plain_text(element).startswith(oxml.MARK_BLOCK):
+            pending.append(element)
         section = next(element.iter(qn("w:sectPr")), None)
         if section is None:
             continue
-        here = page.within(section)
-        for anchor, name in pending:  # the section that holds an anchor ends after it
+        here = page_of(document, section)
+        for anchor in pending:  # the section that holds an anchor ends after it
+            name = plain_text(anchor).strip(oxml.MARK_BLOCK)
             block = blocks[name]
-            for number, new in enumerate(building.build(name, block, here) if block else ()):
+            for number, new in enumerate(build(name, block, here) if block else ()):
                 anchor.addprevious(new)
                 _own_block(name, number, block, new)
             body.remove(anchor)
         pending.clear()
     _tighten(document, page)
-    split_runs(body, _REFERENCE, lambda n: field(f"REF {bookmark_name(n)} \\h", [run("")]))
+    split_runs(body, _REFERENCE, lambda n: oxml.field(f"REF {LABEL}{n} \\h", [run("")]))
 
 
 def _own_block(name: str, number: int, block: Block | None, element: Element) -> None:
     if local_name(element) != "tbl":
         bind.own(element, f"{name}.{number}")
         return
-    keys = ["", *building.row_keys(block)] if isinstance(block, building.Table) else ()
-    for place, row in enumerate(element.iterchildren(qn("w:tr"))):
-        bind.own(row, f"{name}.row.{keys[place] if place < len(keys) else place}")
+    rows = element.findall(qn("w:tr"))
+    keys = ["", *row_keys(block)] if isinstance(block, Table) else range(len(rows))
+    for key, row in zip(keys, rows, strict=True):
+        bind.own(row, f"{name}.row.{key}")
 
 
 def _tighten(document: WordDocument, page: Page) -> None:
     """Distances after tables must not open a page and leave it empty."""
     body, end = document.element.body, page.style("分节")
-    breaking = {s.style_id for s in document.styles
-                if s.element.find(f".//{qn('w:pageBreakBefore')}") is not None}  # fmt: skip
+    styles = document.styles.element.xpath("w:style[w:pPr/w:pageBreakBefore]")
     for space in [p for p in body.iterchildren() if style_of(p) == page.style("表格间隔")]:
-        if style_of(space.getnext()) in {*breaking, end}:
+        if style_of(space.getnext()) in {end, *(style.styleId for style in styles)}:
             body.remove(space)
         elif space.getnext() is body.sectPr:  # Word wants a paragraph here
             space.pPr.pStyle.val = end
 
 
-def split_runs(
-    body: Element, pattern: re.Pattern[str], make: Callable[[str], list[Element]]
-) -> None:
+def split_runs(body: Element, find: re.Pattern[str], make: Callable[[str], list[Element]]) -> None:
     """Replace each match in runs of text by what `make` gives for its group; looks are kept."""
-    found = (t.getparent() for t in body.iter(qn("w:t")) if pattern.search(t.text or ""))
+    found = (t.getparent() for t in body.iter(qn("w:t")) if find.search(t.text or ""))
     for old in dict.fromkeys(found):
         looks = [] if old.rPr is None else list(old.rPr)
         for child in (c for c in old if local_name(c) != "rPr"):
-            pieces = pattern.split(child.text or "") if local_name(child) == "t" else [""]
+            pieces = find.split(child.text or "") if local_name(child) == "t" else [""]
             made = [make(p) if n % 2 else [_copied(p)] for n, p in enumerate(pieces) if p]
             for item in itertools.chain.from_iterable(made or [[el("r", copy.copy(child))]]):
                 for look in reversed(looks):
@@ -346,26 +316,24 @@ def split_runs(
 
 def _copied(text: str) -> Element:
     """A run of text that may still hold marks for a later pass."""
-    return el("r", spaced("t", text))
+    return el("r", oxml.spaced(text))
 
 
 def labels(body: Element, fields: list[bind.Field]) -> list[tuple[bind.Field, str]]:
     """Fields that number captions or refer to bookmarks, each with what it must say."""
-    counts: Counter[str] = Counter()
-    found = [item for item in fields if " " in item.code]
-    said: dict[Element, str] = {}
-    numbers = []
-    for item in (item for item in found if item.code.startswith("SEQ")):
-        counts[item.code.split()[1]] += 1
-        numbers.append((item, str(counts[item.code.split()[1]])))
-        said |= dict.fromkeys(item.result, "") | {item.marks[-1]: numbers[-1][1]}
-    wanted = [item for item in found if _SIMPLE_REFERENCE.fullmatch(item.code)]
-    texts = dict.fromkeys((item.code.split()[1] for item in wanted), "")
+    counts = bind.numbered()
+    found = [(item, item.code.split()[1]) for item in fields if " " in item.code]
+    said, numbers = dict[Element, str](), list[tuple[bind.Field, str]]()
+    for item, label in found:
+        if item.code.startswith("SEQ"):
+            numbers.append((item, str(next(counts[label]))))
+            said |= dict.fromkeys(item.result, "") | {item.marks[-1]: numbers[-1][1]}
+    wanted = [pair for pair in found if _SIMPLE_REFERENCE.fullmatch(pair[0].code)]
+    texts = dict.fromkeys((name for _, name in wanted), "")
     for start in body.iter(qn("w:bookmarkStart")):
         if texts.get(start.get(qn("w:name"))) == "":
             texts[start.get(qn("w:name"))] = _enclosed(start, said)
-    references = [(item, text) for item in wanted if (text := texts[item.code.split()[1]])]
-    return [*numbers, *references]
+    return numbers + [(item, texts[name]) for item, name in wanted if texts[name]]
 
 
 def _enclosed(start: Element, said: Mapping[Element, str]) -> str:
@@ -388,23 +356,17 @@ def _mark_gaps(document: WordDocument, page: Page, outline: Outline) -> list[str
     body, stop = document.element.body, page.style("TOC Heading")
     headings = [p for p in body.iterchildren(qn("w:p")) if style_of(p) in outline.levels]
     before = itertools.takewhile(lambda p: p not in headings[:1], body.iter(qn("w:p")))
-    missing = ["封面和声明"] if any(GAP in plain_text(p) for p in before) else []
+    missing = ["封面和声明"] if any(oxml.GAP in plain_text(p) for p in before) else []
     for heading in headings:
-        last = outline.end_of(heading, stop)
-        section = [] if last is heading else [last]
-        while section and (previous := section[-1].getprevious()) is not heading:
-            section.append(previous)
-        level, after = outline.levels[style_of(heading)], last.getnext()
-        deeper = outline.levels.get(style_of(after), 0) > level if after is not None else False
-        if not deeper and not any(plain_text(n).strip() or _drawn(n) for n in section):
-            section = [paragraph(page.style("Body Text"), GAP)]
+        section = outline.content_of(heading, stop)
+        after = (section or [heading])[-1].getnext()
+        level = 0 if after is None else outline.levels.get(style_of(after), 0)
+        empty = not any(plain_text(n).strip() or [*n.iter(qn("w:drawing"))] for n in section)
+        if empty and level <= outline.levels[style_of(heading)]:
+            section = [oxml.paragraph(page.style("Body Text"), oxml.GAP)]
             heading.addnext(section[0])
-        if any(GAP in plain_text(node) for node in section):
+        if any(oxml.GAP in plain_text(node) for node in section):
             missing.append(plain_text(heading).strip())
     yellow = el("rPr", el("highlight", val="yellow"))
     split_runs(body, _GAP, lambda text: [run(text, properties=copy.deepcopy(yellow))])
     return missing
-
-
-def _drawn(element: Element) -> bool:
-    return next(element.iter(qn("w:drawing")), None) is not None

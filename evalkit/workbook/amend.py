@@ -1,7 +1,5 @@
 """Changing a table that people fill: cell by cell and in place, so that all else stays theirs."""
 
-from __future__ import annotations
-
 import copy
 import re
 from collections.abc import Mapping, Sequence

@@ -1,27 +1,26 @@
 """The blank workbook, or one filled as a person would, for Excel and WPS."""
 
-from __future__ import annotations
-
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import chain, pairwise
+from functools import cache
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from xlsxwriter import Workbook
 from xlsxwriter.format import Format
-from xlsxwriter.utility import xl_col_to_name
+from xlsxwriter.utility import xl_range_abs
 from xlsxwriter.worksheet import Worksheet
 
 from evalkit.core.numbers import plain
 from evalkit.core.problem import refusal
 from evalkit.core.store import write_atomic
-from evalkit.workbook.reader import EXAMPLE_MARK, FORM_HEAD, INDEX
+from evalkit.workbook.reader import EXAMPLE_MARK, FORM_HEAD, INDEX, Spot
 from evalkit.workbook.schema import GUIDE_SHEET, LISTS_SHEET, META_SHEET, Field, Schema, Sheet
 from evalkit.workbook.texts import DROPDOWNS, GUIDE, NEEDS, STYLES, TYPES
 
@@ -29,7 +28,6 @@ Entry = Decimal | date | str | int | float | None
 Entries = Mapping[str, Entry]
 Content = Mapping[str, Entries | Sequence[Entries]]
 Columns = Sequence[tuple[Field, str, str]]  # field, header, key of its content
-Spot = tuple[int, int]  # row, column
 Style = Mapping[str, Any]
 Widths = Sequence[float]  # of columns, in Excel's units
 Line = tuple[str | int | None, Entries]  # what stands under 序号, content
@@ -41,8 +39,8 @@ PAGE_WIDTH = 175  # column units that stay readable on a landscape A4 page
 OPEN_COLUMNS = 8  # formatted free columns
 BANDS = (("#D9E1F2", "#2F5597"), ("#EDEDED", "#7F7F7F"))  # columns and the heading over them
 
-_SAFE = dict.fromkeys(("strings_to_formulas", "strings_to_urls", "strings_to_numbers"), False)
-_BORN = datetime(2000, 1, 1)  # no clock in the file: equal content gives equal bytes
+BORN = datetime(2000, 1, 1)
+_SAFE = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
 _DIGITS = 15  # what a number of Excel holds
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -59,13 +57,22 @@ def write_blank(path: Path, schema: Schema, content: Content | None = None) -> P
     Raises:
         EvalkitError: content for an unknown sheet or field, or longer than a cell can hold.
     """
-    content = content or {}
-    _check(schema, content)
+    _check(schema, content or {})
+    return write_xlsx(path, schema.title, _Writer(schema, content or {}).write)
+
+
+def write_xlsx(
+    path: Path, title: str, fill: Callable[[Workbook], object], created: datetime = BORN
+) -> Path:
+    """Write what `fill` puts into a new workbook, where text is always text and never a formula.
+
+    No clock is read: equal contents give equal bytes. Returns the path really written.
+    """
 
     def write(stream: BinaryIO) -> None:
-        with Workbook(stream, {"in_memory": True, **_SAFE}) as book:
-            book.set_properties({"title": schema.title, "created": _BORN})
-            _Writer(book, schema).write(content)
+        with Workbook(stream, _SAFE) as book:
+            book.set_properties({"title": title, "created": created})
+            fill(book)
 
     return write_atomic(path, write)
 
@@ -86,27 +93,24 @@ def _check(schema: Schema, content: Content) -> None:
 class _Writer:
     """The open file, its formats, and the lists that dropdowns point to."""
 
-    book: Workbook
     schema: Schema
-    formats: dict[str, Format] = field(default_factory=dict)
+    content: Mapping[str, Any]  # as `write_blank` takes it
+    style: Callable[[Any], Format] = field(init=False)
     lists: dict[tuple[str, ...], str] = field(default_factory=dict)
     codes: dict[str, str] = field(default_factory=dict)  # sheet id → range of its codes
 
     def format(self, style: str = "line", **settings: Any) -> Format:
-        settings = STYLES["every"] | STYLES[style] | settings
-        key = repr(sorted(settings.items()))
-        if key not in self.formats:
-            self.formats[key] = self.book.add_format(settings)
-        return self.formats[key]
+        return self.style(tuple((STYLES["every"] | STYLES[style] | settings).items()))
 
-    def write(self, content: Mapping[str, Any]) -> None:
-        guide = self.book.add_worksheet(GUIDE_SHEET)
-        pages = [self.book.add_worksheet(sheet.name) for sheet in self.schema.sheets]
-        lists, meta = map(self.book.add_worksheet, (LISTS_SHEET, META_SHEET))
+    def write(self, book: Workbook) -> None:
+        self.style = cache(lambda look: book.add_format(dict(look)))
+        guide = book.add_worksheet(GUIDE_SHEET)
+        pages = [book.add_worksheet(sheet.name) for sheet in self.schema.sheets]
+        lists, meta = map(book.add_worksheet, (LISTS_SHEET, META_SHEET))
         self.guide(guide)
         for page, sheet in zip(pages, self.schema.sheets, strict=True):
             fill = self.form if sheet.kind == "form" else self.table
-            fill(page, sheet, content.get(sheet.id))
+            fill(page, sheet, self.content.get(sheet.id))
         for column, choices in enumerate(self.lists):
             lists.write_column(0, column, choices)
         lists.hide()
@@ -142,7 +146,7 @@ class _Writer:
     def title(self, page: Worksheet, sheet: Sheet, widths: Widths) -> None:
         """The first line: what the sheet is for, across what a screen shows."""
         _set_up(page, widths, 0)
-        fits = sum(sum(widths[: at + 1]) <= 110 for at in range(len(widths)))
+        fits = sum(reach <= 110 for reach in accumulate(widths))
         text, style = f"{sheet.name}：{sheet.help}", self.format("purpose")
         page.merge_range(0, 0, 0, max(fits - 1, 1), text, style)
         page.set_row(0, _height(sheet.help, min(sum(widths), 110)) + 6)
@@ -167,25 +171,22 @@ class _Writer:
         columns = _columns(sheet, given or [])
         widths = [6.0] + [_width(spec, label) for spec, label, _ in columns]
         self.title(page, sheet, widths)
-        for column, (spec, *_) in enumerate(columns, 1):
-            page.set_column(column, column, widths[column], self.format(**TYPES[spec.type].style))
         top = 1 + self.groups(page, sheet)
         self.heads(page, top, sheet, columns)
         lines: list[Line] = [*enumerate(given or [], 1)]
         lines += [(None, {})] * (SPARE_ROWS if given else BLANK_ROWS)
-        first = top + 1
-        if given is None:
-            examples = {key: sheet.example_open.get(label, f.example) for f, label, key in columns}
-            self.row(page, first, columns, (EXAMPLE_MARK, examples), STYLES["example"])
-            first += 1
-        for row, line in enumerate(lines, first):
-            self.row(page, row, columns, line, {})
+        shown = {key: sheet.example_open.get(label, f.example) for f, label, key in columns}
+        example: list[Line] = [(EXAMPLE_MARK, shown)] if given is None else []
+        first = top + 1 + len(example)
+        for row, line in enumerate([*example, *lines], top + 1):
+            self.row(page, row, columns, line)
         last = first + max(READY_ROWS, len(lines)) - 1
         for column, (spec, *_) in enumerate(columns, 1):
+            page.set_column(column, column, widths[column], self.format(**TYPES[spec.type].style))
             self.validate(page, first, last, column, spec)
             if spec.unique:
-                letter = xl_col_to_name(column, col_abs=True)
-                self.codes[sheet.id] = f"='{sheet.name}'!{letter}${first + 1}:{letter}${last + 1}"
+                place = xl_range_abs(first, column, last, column)
+                self.codes[sheet.id] = f"='{sheet.name}'!{place}"
         fixed = 1 + max((n for n, spec in enumerate(sheet.columns, 1) if spec.fill_down), default=0)
         page.freeze_panes(top + 1, max(fixed + 1, 2))
         page.repeat_rows(top)
@@ -218,8 +219,9 @@ class _Writer:
             height = max(height, 18 * math.ceil(_units(text) / _width(spec, label)) + 2)
         page.set_row(row, height)
 
-    def row(self, page: Worksheet, row: int, columns: Columns, line: Line, look: Style) -> None:
+    def row(self, page: Worksheet, row: int, columns: Columns, line: Line) -> None:
         mark, entries = line
+        look = STYLES["example"] if mark == EXAMPLE_MARK else {}
         page.write(row, 0, mark if entries else None, self.format("number", **look))
         height = 20.0
         for column, (spec, label, key) in enumerate(columns, 1):
@@ -235,33 +237,27 @@ class _Writer:
         if isinstance(entry, date):
             settings["num_format"] = TYPES["date"].style["num_format"]
         style = self.format(**{**settings, **look})
-        if not entry or not isinstance(entry, str):
-            page.write(*at, entry, style)
-        elif page.write_string(*at, entry, style) != 0:
+        if page.write(*at, entry, style) and isinstance(entry, str):
             raise refusal("content.long", label=spec.label, size=len(entry))
 
     def validate(self, page: Worksheet, top: int, bottom: int, column: int, spec: Field) -> None:
-        rule = {"validate": "list", "source": self.source(spec), **DROPDOWNS["choices"]}
+        """A dropdown of choices, or of the codes that another sheet holds."""
+        choices = ("是", "否") if spec.type == "yesno" else spec.choices
+        rule: dict[str, Any] = {"validate": "list", "source": list(choices), **DROPDOWNS["choices"]}
+        if len(",".join(choices)) > 255 or any("," in choice for choice in choices):
+            at = len(self.lists)  # Excel takes such a list only from cells
+            place = f"={LISTS_SHEET}!{xl_range_abs(0, at, len(choices) - 1, at)}"
+            rule["source"] = self.lists.setdefault(choices, place)
         if spec.refers in self.codes:
             rule |= {"source": self.codes[spec.refers], **DROPDOWNS["codes"]}
         if rule["source"]:
             page.data_validation(top, column, bottom, column, rule)
 
-    def source(self, spec: Field) -> Any:
-        """The choices of a dropdown, or where they stand."""
-        choices = ("是", "否") if spec.type == "yesno" else spec.choices
-        if len(",".join(choices)) <= 255 and not any("," in choice for choice in choices):
-            return list(choices)  # longer ones Excel does not take, nor a comma
-        letter = xl_col_to_name(len(self.lists), col_abs=True)
-        place = f"={LISTS_SHEET}!{letter}$1:{letter}${len(choices)}"
-        return self.lists.setdefault(choices, place)
-
 
 def _columns(sheet: Sheet, given: Sequence[Entries]) -> Columns:
     columns = [(spec, spec.label, spec.id) for spec in sheet.columns]
     if free := sheet.open_field:
-        own = {key for *_, key in columns}
-        keys = dict.fromkeys(key for row in given for key in row if key not in own)
+        keys = dict.fromkeys(key for row in given for key in row if key not in sheet.blank)
         heads = [(key.removeprefix(f"{free.id}:"), key) for key in keys or sheet.example_open]
         heads += [("", "")] * (OPEN_COLUMNS - len(heads))
         columns += [(free, label, key) for label, key in heads]
@@ -275,8 +271,7 @@ def _hints(spec: Field, first: str = "") -> list[str]:
 
 def _typed(entry: Entry, spec: Field) -> Entry:
     """What Excel makes of an entry that a person types in a column of this type."""
-    if isinstance(entry, Decimal):
-        entry = plain(entry)
+    entry = plain(entry) if isinstance(entry, Decimal) else entry
     if not isinstance(entry, str) or TYPES[spec.type].style["num_format"] == "@":
         return entry
     if spec.type not in ("date", "longtext") and _NUMBER.fullmatch(entry):

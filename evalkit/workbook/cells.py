@@ -4,21 +4,20 @@ Pure functions over one cell. Nothing is guessed: what has two readings is repor
 is no number stays text.
 """
 
-from __future__ import annotations
-
 import calendar
 import math
 import re
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from string import Template
 from typing import Literal
 
 from evalkit.core.model import Bound, Datum, Precision
 from evalkit.core.numbers import plain, to_decimal
 from evalkit.core.problem import Problem, sentence
 from evalkit.workbook.names import clean, half, match_key, nearest, quote
-from evalkit.workbook.texts import BOUNDS, WORDS
+from evalkit.workbook.texts import BOUNDS, PATTERNS, WORDS
 
 FieldType = Literal[
     "text", "longtext", "code", "integer", "number", "amount", "date", "choice", "yesno", "value"
@@ -36,31 +35,15 @@ def _any_of(words: Iterable[str]) -> str:
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
+def _pattern(name: str, **parts: str) -> re.Pattern[str]:
+    return re.compile(Template(PATTERNS[name]).substitute(parts), re.VERBOSE)
+
+
 _SCALED = re.compile(rf"({_any_of(_SCALES)})(.+)")
-_QUANTITY = re.compile(
-    rf"(?P<bound>{_any_of(BOUNDS.keys() - WORDS['behind'])})?\s*"
-    r"(?:人民币|¥|达到)?\s*(?P<part>百分之)?"
-    r"(?P<number>[+-]?(?:\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})+|\d+)(?:\.\d+)?"
-    r"(?:[eE][+-]?\d{1,2})?)\s*"
-    # a unit, not a sentence: no digits but m2, m3; none of the words that make a statement
-    r"(?P<unit>(?![\-~/.,:])(?:(?![未不无已全均没其后前内的了并与])[^\W\d_]|[%‰/·.℃²³()]|(?<=m)[23]){1,12}?)?\s*"
-    rf"(?P<tail>{_any_of(WORDS['behind'])})?"
+_QUANTITY = _pattern(
+    "quantity", before=_any_of(BOUNDS.keys() - WORDS["behind"]), behind=_any_of(WORDS["behind"])
 )
-_DATES = [  # the last two are numbers where no date is asked for
-    re.compile(
-        rf"(?P<until>(?:≤|<=|不晚于|不迟于)\s*)?(?P<y>\d{{4}}){rest}\s*[底末]?"
-        r"(?P<before>之前|以前|前)?(?:全部|已|按期)?(?:完成|完工|竣工|建成|验收|交付)?"
-    )
-    for rest in (
-        r"\s*[-/.年]\s*(?P<m>\d{1,2})\s*[-/.月]\s*(?P<d>\d{1,2})(?:\s*[日号])?"
-        r"(?:[ T]+\d{1,2}:\d\d(?::\d\d)?)?",
-        r"\s*年\s*(?P<m>\d{1,2})\s*月?份?",
-        r"\s*[-/](?P<m>\d{1,2})",
-        r"\s*年度?",
-        r"(?P<m>\d{2})(?P<d>\d{2})",
-        r"\.(?P<m>\d{1,2})",
-    )
-]
+_DATES = [_pattern("date", rest=rest) for rest in PATTERNS["dates"]]
 
 
 def excel_number(number: float) -> Decimal:
@@ -261,12 +244,10 @@ def _from_number(content: float, kind: FieldType, unit: str, shown: str) -> Read
     value = excel_number(content)
     raw = plain(value)
     if kind == "code":
-        if abs(value) >= Decimal(10) ** 15:
-            lost = sentence("code.scientific", text=quote(f"{value:.2E}"))
-            return Datum(value=raw, raw=raw), [lost]
-        if re.fullmatch("0+", shown):
-            raw = raw.zfill(len(shown))
-        return Datum(value=raw, raw=raw), [sentence("code.zeros", text=quote(raw))]
+        raw = raw.zfill(len(shown)) if re.fullmatch("0+", shown) else raw
+        lost = abs(value) >= Decimal(10) ** 15
+        code, text = ("code.scientific", f"{value:.2E}") if lost else ("code.zeros", raw)
+        return Datum(value=raw, raw=raw), [sentence(code, text=quote(text))]
     own = _format_unit(shown)
     if own == "%":
         value = Decimal(plain(value.scaleb(2)))

@@ -1,7 +1,5 @@
 """Texts of a workbook as they are compared and quoted: labels, choices, codes."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -47,12 +45,12 @@ def match_key(text: str) -> str:
 def split_label(text: str) -> tuple[str, str]:
     """A header as (name to compare, what stands in its last brackets).
 
-    >>> split_label("全年预算 （万元）*")
-    ('全年预算', '万元')
+    >>> split_label("全年预算 （万元）*"), split_label("全年预算(A)（万元）")
+    (('全年预算', '万元'), ('全年预算', '万元'))
     """
     name, inner = match_key(clean(text)[0]), ""
     while (found := _LABEL_END.search(name)) and found.start() > 0:
-        inner = found["inner"] or inner
+        inner = inner or found["inner"] or ""
         name = name[: found.start()]
     return name, inner.removeprefix("单位:")
 

@@ -1,9 +1,6 @@
 """Cells as a report prints them: money in 万元, dates in Chinese, the rest as written."""
 
-from __future__ import annotations
-
 from datetime import date
-from decimal import Decimal
 
 from evalkit.core.model import Datum, Source
 from evalkit.core.numbers import chinese_date, wan
@@ -14,8 +11,8 @@ def printed(datum: Datum, kind: str) -> str:
     """One cell, printed; empty for an empty cell. `kind` is the field's type."""
     if datum.value is None:
         return ""
-    if kind == "amount" and isinstance(datum.value, Decimal):
-        return wan(datum.value)
+    if kind == "amount" and datum.number is not None:
+        return wan(datum.number)
     if isinstance(datum.value, date):
         return chinese_date(datum.value) if not datum.precision else datum.raw
     return datum.raw.strip()

@@ -4,8 +4,6 @@ The layout is taken as people leave it: title rows above the header, moved or mi
 merged cells, blank rows, footnotes, totals, example rows.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,13 +29,13 @@ HEADER_WITHIN = 15
 INDEX, EXAMPLE_MARK = "序号", "例"
 FORM_HEAD = ("项目", "填写内容", "说明")
 
-_FOOTNOTE = re.compile(r"(注|备注|说明|附注|填表说明|资料来源|数据来源)\s*\d*\s*[:：、.．]")
-_SIGNATURE = re.compile(r"(填表|填报|制表|审核|编制|复核|联系)(人|日期|单位|电话)\s*[:：]")
-_UNIT_LINE = re.compile(r"(?:金额)?单位[:：]\s*(\S*元)")
+FOOTNOTE = re.compile(r"(注|备注|说明|附注|填表说明|资料来源|数据来源)\s*\d*\s*[:：、.．]")
+SIGNATURE = re.compile(r"(填表|填报|制表|审核|编制|复核|联系)(人|日期|单位|电话)\s*[:：]")
+UNIT_LINE = re.compile(r"(?:金额)?单位[:：]\s*(\S*元)")
 _OTHER_FILE = re.compile(r"\[(?:\d+|[^\]]+\.(?:xl\w+|et))\]", re.IGNORECASE)
 
 
-class _Cell(NamedTuple):
+class Cell(NamedTuple):
     """One filled cell; `type` is openpyxl's: e an Excel error, str the text of a formula."""
 
     value: Any = None
@@ -47,23 +45,24 @@ class _Cell(NamedTuple):
     text: str = ""  # its value as clean text
 
 
-_EMPTY = _Cell()
-_Spot = tuple[int, int]  # row, column
+Spot = tuple[int, int]  # row, column
 
 
 @dataclass(frozen=True)
-class _Page:
+class Page:
     """One sheet while it is read: its filled cells by row and column, in order, and its merges."""
 
     title: str
-    cells: dict[_Spot, _Cell] = field(default_factory=dict)
-    merged: dict[_Spot, tuple[int, ...]] = field(default_factory=dict)
+    cells: dict[Spot, Cell] = field(default_factory=dict)
+    merged: dict[Spot, tuple[int, ...]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def say(self, code: str, cell: str = "", label: str = "", **facts: object) -> None:
+        """Note a problem at a cell; the field's label stands before its sentence."""
         self.add(sentence(code, **facts), cell, label)
 
     def add(self, problem: Problem, cell: str, label: str) -> None:
+        """The same for a problem that has been put in words."""
         update = {"what": label + problem.what, "sheet": self.title, "cell": cell}
         self.problems.append(problem.model_copy(update=update))
 
@@ -73,8 +72,9 @@ class _Page:
         late = [p.model_copy(update={"indicator": code}) for p in self.problems[start:]]
         self.problems[start:] = late
 
-    def cell(self, row: int, column: int) -> _Cell:
-        return self.cells.get((row, column), _EMPTY)
+    def cell(self, row: int, column: int) -> Cell:
+        """What stands at row and column, counted from 1."""
+        return self.cells.get((row, column), Cell())
 
     def area(self, row: int, column: int) -> tuple[int, ...]:
         """The merge that a cell lies in, or the cell alone: left, top, right, bottom."""
@@ -101,18 +101,17 @@ def read(path: Path, schema: Schema) -> Source:
     version, problems = _version(path, schema, values)
     forms: dict[str, Row] = {}
     tables: dict[str, Table] = {}
-    pages: dict[str, _Page] = {}
+    pages: dict[str, Page] = {}
     for sheet in schema.sheets:
         title = titles.get(label_key(sheet.name))
-        page = _page(title, values[title], formulas[title]) if title else None
-        pages[sheet.id] = page or _Page(sheet.name)
+        page = sheet_page(title, values[title], formulas[title]) if title else None
+        pages[sheet.id] = page or Page(sheet.name)
         if sheet.kind == "form":
             forms[sheet.id] = sheet.blank | (_read_form(page, sheet, version) if page else {})
         else:
             tables[sheet.id] = _read_table(page, sheet, version) if page else []
     for sheet in schema.sheets:
-        if sheet.kind == "table":
-            _check_codes(pages[sheet.id], sheet, schema, tables)
+        _check_codes(pages[sheet.id], sheet, schema, tables)
         problems += _gathered(pages[sheet.id].problems)
     opened = {sheet.id: _free_headers(tables[sheet.id]) for sheet in schema.sheets if sheet.open}
     return Source(
@@ -124,10 +123,9 @@ def read(path: Path, schema: Schema) -> Source:
 
 def _version(path: Path, schema: Schema, book: Workbook) -> tuple[int, list[Problem]]:
     """The schema version a workbook was made with, and what its list of sheets tells."""
-    meta: dict[str, str] = {}
-    if META_SHEET in book.sheetnames and isinstance(book[META_SHEET], Worksheet):
-        cells = book[META_SHEET].iter_rows(max_row=2, max_col=2, values_only=True)
-        meta = {str(name): str(value) for name, value in cells}
+    sheet = book[META_SHEET] if META_SHEET in book.sheetnames else None
+    page = sheet_page(META_SHEET, sheet, sheet)
+    meta = {page.cell(row, 1).text: page.cell(row, 2).text for row in (1, 2)}
     version = int(meta["version"]) if re.fullmatch(r"\d{1,6}", meta.get("version", "")) else 0
     keys = {label_key(sheet.name): sheet for sheet in schema.sheets}
     absent = [keys[key] for key in keys if key not in map(label_key, book.sheetnames)]
@@ -135,13 +133,10 @@ def _version(path: Path, schema: Schema, book: Workbook) -> tuple[int, list[Prob
         raise refusal("meta.other", file=path.name, title=schema.title)
     if version > schema.version:
         raise refusal("meta.newer", file=path.name, has=version, mine=schema.version)
-    problems: list[Problem] = []
-    if not version:
-        problems.append(sentence("meta.missing"))
-    elif version < schema.version:
-        problems.append(sentence("meta.older", has=version))
+    code = "meta.older" if version else "meta.missing"
+    problems = [sentence(code, has=version)] if version < schema.version else []
     version = version or schema.version
-    missed = [sheet.name for sheet in absent if sheet.since <= version]
+    missed = [s.name for s in absent if s.since <= version and not s.optional]
     if missed:
         problems.append(sentence("sheet.missing", names="、".join(missed)))
     known = keys.keys() | {GUIDE_SHEET, META_SHEET, LISTS_SHEET}
@@ -150,8 +145,9 @@ def _version(path: Path, schema: Schema, book: Workbook) -> tuple[int, list[Prob
     return version, problems
 
 
-def _page(title: str, values: Any, formulas: Any) -> _Page:
-    page = _Page(title)
+def sheet_page(title: str, values: Any, formulas: Any) -> Page:
+    """A sheet of openpyxl's as a page: its values, and the same sheet with formulas."""
+    page = Page(title)
     if not isinstance(values, Worksheet):  # a chart sheet
         return page
     # openpyxl's iterators create every missing cell up to the last formatted row: a million
@@ -163,20 +159,25 @@ def _page(title: str, values: Any, formulas: Any) -> _Page:
             formula = str(getattr(written.value, "text", written.value))
         text = "" if cell.value is None else clean(str(cell.value))[0]
         shown = cell.number_format
-        page.cells[row, column] = _Cell(cell.value, cell.data_type, shown, formula, text)
+        page.cells[row, column] = Cell(cell.value, cell.data_type, shown, formula, text)
     for area in values.merged_cells.ranges:
         page.merged.update((spot, area.bounds) for spot in area.cells)
     return page
 
 
-def _address(row: int, column: int) -> str:
-    return f"{get_column_letter(column)}{row}"
+def cell_name(row: int, column: int) -> str:
+    """A cell as people name it; rows from 0 up hold what a file says around its table.
+
+    >>> cell_name(12, 4), cell_name(0, 1)
+    ('D12', '表外文字')
+    """
+    return f"{get_column_letter(column)}{row}" if row > 0 else "表外文字"
 
 
-def _datum(page: _Page, row: int, column: int, spec: Field, unit: str) -> tuple[Datum, bool]:
+def read_datum(page: Page, row: int, column: int, spec: Field, unit: str) -> tuple[Datum, bool]:
     """One cell read for one field, its problems said; and whether it is in order."""
     cell = page.cell(row, column)
-    address = _address(row, column)
+    address = cell_name(row, column)
     if _OTHER_FILE.search(cell.formula):
         page.say("formula.external", address, spec.label)
     if cell.type == "e":
@@ -204,13 +205,9 @@ class _Place(NamedTuple):
     column: int
     unit: str  # of the header or the field
 
-    @property
-    def address(self) -> str:
-        return _address(self.row, self.column)
-
 
 def _locate(
-    page: _Page, sheet: Sheet, labels: Mapping[_Spot, str], version: int
+    page: Page, sheet: Sheet, labels: Mapping[Spot, str], version: int
 ) -> tuple[list[_Place], list[str]]:
     """The fields where their labels stand, and the labels of the others; says what is wrong.
 
@@ -222,7 +219,7 @@ def _locate(
     for spot, label in labels.items():
         name, unit = split_label(label)
         if (spec := by_key.get(name)) and spec.id in found:
-            page.say("column.duplicate", _address(*spot), kind=kind, name=quote(label))
+            page.say("column.duplicate", cell_name(*spot), kind=kind, name=quote(label))
         elif spec:
             found[spec.id] = _Place(spec.id, spec, *spot, unit)
     absent = [spec for spec in sheet.columns if spec.id not in found]
@@ -234,7 +231,7 @@ def _locate(
     return places, [spec.label for spec in absent]
 
 
-def _read_form(page: _Page, sheet: Sheet, version: int) -> dict[str, Datum]:
+def _read_form(page: Page, sheet: Sheet, version: int) -> dict[str, Datum]:
     keys = {label_key(spec.label) for spec in sheet.fields}
     known = Counter(at for (_, at), cell in page.cells.items() if label_key(cell.text) in keys)
     ((at, _),) = known.most_common(1) or [(1, 0)]
@@ -244,23 +241,22 @@ def _read_form(page: _Page, sheet: Sheet, version: int) -> dict[str, Datum]:
     spots = (p._replace(column=beside[p.row], unit=p.spec.unit or p.unit) for p in places)
     result = _read_places(page, [*spots], above={})
     for (row, _), label in labels.items():
-        other = label_key(label) in keys or label in FORM_HEAD or _FOOTNOTE.match(label)
+        other = label_key(label) in keys or label in FORM_HEAD or FOOTNOTE.match(label)
         if not other and page.cell(row, beside[row]).text:
             name, hint = quote(label), nearest(label, absent)
-            page.say("column.unknown", _address(row, at), kind="项目", name=name, hint=hint)
+            page.say("column.unknown", cell_name(row, at), kind="项目", name=name, hint=hint)
     return result
 
 
-@dataclass(frozen=True)
-class _Head:
+class _Head(NamedTuple):
     """Where a table's columns are."""
 
     row: int  # the last header row
-    columns: list[_Place] = field(default_factory=list)  # in that row
-    index: list[int] = field(default_factory=list)  # the columns 序号
+    columns: list[_Place]  # in that row
+    numbers: list[int]  # the columns 序号
 
 
-def _find_head(page: _Page, sheet: Sheet, version: int) -> _Head | None:
+def _find_head(page: Page, sheet: Sheet, version: int) -> _Head | None:
     keys = {label_key(spec.label) for spec in sheet.columns}
     width = range(1, max((column for _, column in page.cells), default=0) + 1)
 
@@ -269,32 +265,33 @@ def _find_head(page: _Page, sheet: Sheet, version: int) -> _Head | None:
 
     rows = dict.fromkeys(row for row, _ in page.cells if row <= HEADER_WITHIN)
     best = max(rows, key=known, default=0)
-    if not best or known(best) < (1 if sheet.open else min(2, len(keys))):
+    if known(best) < (1 if sheet.open else min(2, len(keys))):
         names = "、".join(spec.label for spec in sheet.columns)
         page.say("header.missing", rows=HEADER_WITHIN, names=names)
         return None
     above = " ".join(cell.text for (row, _), cell in page.cells.items() if row < best)
-    stated = _UNIT_LINE.search(above)
+    stated = UNIT_LINE.search(above)
     labels = {(best, column): page.header(best, column) for column in width}
     places, absent = _locate(page, sheet, labels, version)
-    head = _Head(max(page.area(best, column)[3] for column in width))
+    head = _Head(max(page.area(best, column)[3] for column in width), [], [])
     for place in places:
         spec, unit = place.spec, normal_unit(place.unit)
+        address = cell_name(best, place.column)
         if spec.type == "amount":
             unit = unit or (stated[1] if stated else "")
             if not unit:
-                page.say("unit.missing", place.address, spec.label, unit=spec.unit)
+                page.say("unit.missing", address, spec.label, unit=spec.unit)
             elif split_scale(unit)[1] != "元":
-                page.say("unit.unknown", place.address, text=spec.label, unit=unit)
+                page.say("unit.unknown", address, text=spec.label, unit=unit)
         head.columns.append(place._replace(unit=unit or spec.unit))
     below = {column: row for row, column in reversed(page.cells) if row > head.row}
     opened: set[str] = set()
     for (_, column), label in labels.items():
-        key, address, name = label_key(label), _address(best, column), quote(label)
+        key, address, name = label_key(label), cell_name(best, column), quote(label)
         if key == INDEX:
-            head.index.append(column)
+            head.numbers.append(column)
         elif not label and column in below:
-            page.say("column.untitled", _address(below[column], column))
+            page.say("column.untitled", cell_name(below[column], column))
         elif not label or key in keys:
             continue
         elif label in opened:
@@ -310,7 +307,7 @@ def _find_head(page: _Page, sheet: Sheet, version: int) -> _Head | None:
     return head
 
 
-def _read_table(page: _Page, sheet: Sheet, version: int) -> Table:
+def _read_table(page: Page, sheet: Sheet, version: int) -> Table:
     head = _find_head(page, sheet, version)
     if head is None:
         return []
@@ -330,7 +327,7 @@ def _free_headers(table: Table) -> list[str]:
     return [key.partition(":")[2] for key in table[0] if ":" in key] if table else []
 
 
-def _data_rows(page: _Page, head: _Head) -> Iterator[int]:
+def _data_rows(page: Page, head: _Head) -> Iterator[int]:
     mine = {place.column for place in head.columns}
     spots = (spot for spot, cell in page.cells.items() if cell.formula or cell.text)
     for row, found in groupby(spots, key=lambda spot: spot[0]):
@@ -338,25 +335,25 @@ def _data_rows(page: _Page, head: _Head) -> Iterator[int]:
         if row <= head.row or mine.isdisjoint(filled):
             continue
         first = page.cell(row, filled[0]).text
-        if any(page.cell(row, column).text.startswith(EXAMPLE_MARK) for column in head.index):
+        if any(page.cell(row, column).text.startswith(EXAMPLE_MARK) for column in head.numbers):
             _check_example(page, head, row)
         elif match_key(first) in WORDS["totals"]:
-            page.say("row.total", _address(row, filled[0]), name=quote(first))
-        elif not (_SIGNATURE.match(first) or (len(filled) == 1 and _FOOTNOTE.match(first))):
+            page.say("row.total", cell_name(row, filled[0]), name=quote(first))
+        elif not (SIGNATURE.match(first) or (len(filled) == 1 and FOOTNOTE.match(first))):
             yield row
 
 
-def _check_example(page: _Page, head: _Head, row: int) -> None:
+def _check_example(page: Page, head: _Head, row: int) -> None:
     """An example row that a person wrote over would be lost in silence."""
     for key, spec, _, at, unit in head.columns:
         both = (page.cell(row, at).value, spec.example)
         has, had = (read_cell(x, spec.type, unit=unit, choices=spec.choices)[0] for x in both)
         if key == spec.id and page.cell(row, at).text and has.value != had.value:
-            page.say("example.edited", _address(row, at))
+            page.say("example.edited", cell_name(row, at))
             return
 
 
-def _read_places(page: _Page, places: Sequence[_Place], above: Row) -> Row:
+def _read_places(page: Page, places: Sequence[_Place], above: Row) -> Row:
     """A form or a row of a table; `above` is what blank cells may take over."""
     result: Row = {}
     inherits = bool(above)  # a new value further left ends what is filled down
@@ -364,7 +361,7 @@ def _read_places(page: _Page, places: Sequence[_Place], above: Row) -> Row:
     for key, spec, row, column, unit in places:
         if beside := by_key.get(spec.unit_from):
             unit = normal_unit(page.cell(beside.row, beside.column).text) or unit
-        datum, sound = _datum(page, row, column, spec, unit)
+        datum, sound = read_datum(page, row, column, spec, unit)
         if spec.fill_down:
             if datum.value is None and sound and inherits:
                 datum = above[key]
@@ -373,14 +370,14 @@ def _read_places(page: _Page, places: Sequence[_Place], above: Row) -> Row:
         if sound and spec.required and datum.value is None:
             inside = page.area(row, column)[1] < row
             why = "（位于合并单元格内，只有首行有值）" if inside else ""
-            page.say(f"required.{spec.required}", _address(row, column), spec.label, why=why)
+            page.say(f"required.{spec.required}", cell_name(row, column), spec.label, why=why)
         result[key] = datum
     return result
 
 
-def _check_codes(page: _Page, sheet: Sheet, schema: Schema, tables: dict[str, Table]) -> None:
+def _check_codes(page: Page, sheet: Sheet, schema: Schema, tables: dict[str, Table]) -> None:
     """Codes are unique and known, ignoring case and width; references take the code's spelling."""
-    table = tables[sheet.id]
+    table = tables.get(sheet.id, [])
     for spec in sheet.columns:
         seen: dict[str, str] = {}
         target = schema.sheet(spec.refers) if spec.refers else None
@@ -400,15 +397,13 @@ def _check_codes(page: _Page, sheet: Sheet, schema: Schema, tables: dict[str, Ta
             page.ascribe(start, row)
 
 
-def _gathered(problems: Sequence[Problem]) -> list[Problem]:
+def _gathered(problems: Sequence[Problem]) -> Iterator[Problem]:
     """Notes of one kind about one column become one note, where the first stands."""
     groups: dict[object, list[Problem]] = {}
     for at, problem in enumerate(problems):
         column = problem.cell.rstrip("0123456789")
         key = (problem.code, column) if problem.severity == "note" else at
         groups.setdefault(key, []).append(problem)
-    gathered = []
     for first, *more in groups.values():
         what = first.what + (f"（同列共 {len(more) + 1} 处）" if more else "")
-        gathered.append(first.model_copy(update={"what": what}))
-    return gathered
+        yield first.model_copy(update={"what": what})

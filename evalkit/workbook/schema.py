@@ -3,8 +3,6 @@
 One file `params/workbooks/NAME.yaml` drives the blank workbook, the reader and the manual.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -20,6 +18,7 @@ from evalkit.core.yaml_file import read_yaml
 from evalkit.workbook.cells import FieldType
 from evalkit.workbook.names import label_key
 
+_EMPTY = Datum()  # one for all: thousands of forms have hundreds of blanks
 GUIDE_SHEET, META_SHEET, LISTS_SHEET = "填写说明", "_meta", "_lists"
 
 
@@ -28,7 +27,8 @@ class Field(Frozen):
 
     `unit` is the unit of a bare number; `unit_from` names the field of the same row that states
     it instead. `result` is what the evaluation finds, no part of an indicator's approved design.
-    `since` is the schema version that brought the field.
+    `since` is the schema version that brought the field. `aliases` are further labels in tables
+    that others laid out: ``/…/`` is a regular expression, ``~…`` counts where nothing better does.
     """
 
     id: str
@@ -38,6 +38,7 @@ class Field(Frozen):
     unit: str = ""
     unit_from: str = ""
     choices: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
     unique: bool = False
     refers: str = ""
     fill_down: bool = False
@@ -49,7 +50,10 @@ class Field(Frozen):
 
 
 class Sheet(Frozen):
-    """One sheet: a form (one entry) or a table; `open` names the field of free columns."""
+    """One sheet: a form (one entry) or a table; `open` names the field of free columns.
+
+    An `optional` sheet may be left out of a workbook.
+    """
 
     id: str
     name: str
@@ -58,6 +62,7 @@ class Sheet(Frozen):
     fields: tuple[Field, ...]
     open: str = ""
     example_open: dict[str, str] = Setting(default_factory=dict)
+    optional: bool = False
     since: int = 1
 
     @property
@@ -68,7 +73,7 @@ class Sheet(Frozen):
     @property
     def blank(self) -> Row:
         """A row or form that nobody has filled in."""
-        return {field.id: Datum() for field in self.columns}
+        return dict.fromkeys((field.id for field in self.columns), _EMPTY)
 
     @property
     def key(self) -> str:
@@ -105,6 +110,11 @@ class Schema(Frozen):
             KeyError: there is none.
         """
         return {sheet.id: sheet for sheet in self.sheets}[sheet_id]
+
+    def using(self, optional: Iterable[str]) -> "Schema":
+        """The same workbook with only these of its optional sheets."""
+        kept = (sheet for sheet in self.sheets if not sheet.optional or sheet.id in optional)
+        return self.model_copy(update={"sheets": tuple(kept)})
 
 
 def load_schema(name: str) -> Schema:

@@ -1,7 +1,5 @@
 """How a workbook looks and what words it knows; both are in texts.yaml."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,5 +33,6 @@ DROPDOWNS: dict[str, dict[str, str]] = _TEXTS["dropdowns"]
 WORDS = {name: frozenset(words.split()) for name, words in _TEXTS["words"].items()}
 _SIGNED = _TEXTS["bounds"].items()
 BOUNDS: dict[str, Bound] = {word: sign for sign, words in _SIGNED for word in words.split()}
+PATTERNS: dict[str, Any] = _TEXTS["patterns"]
 SIGNS: tuple[str, ...] = tuple(_TEXTS["signs"])
 STYLES: dict[str, dict[str, Any]] = _TEXTS["styles"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import batch_support
+import crashing
 import docx
 import pytest
 from batch_support import FILES, lay_out, scorecard
@@ -23,6 +24,14 @@ from evalkit.core.store import safe_name
 def place(tmp_path: Path) -> Path:
     """A folder with the tiny notebooks and one workbook."""
     return lay_out(tmp_path)
+
+
+@pytest.fixture
+def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place whose list is run by `crashing.Run`, without kernels."""
+    crashing.install(monkeypatch)
+    crashing.lay_out(tmp_path, "1")
+    return tmp_path
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import chromium
 import pytest
 from batch_support import indicator
 
-from evalkit.batch.page import write_index
+from evalkit.batch.results import write_index
 
 pytest.importorskip("selenium", reason="needs the test extra")
 from selenium.webdriver.common.by import By

@@ -5,10 +5,17 @@ from decimal import Decimal
 import pytest
 from batch_support import indicator
 
-from evalkit.batch.consistency import SHORTEST, review
 from evalkit.core.model import Adjustment, Element, Input
+from evalkit.verify.consistency import SHORTEST, Review
 
 LONG = "项目单位没有建立设备台账，备品备件领用没有登记，年末盘点的数量与账面不一致，责任没有落实。"
+
+
+def review(outcomes):
+    found = Review()
+    for outcome in outcomes:
+        found.add(outcome.job.title, outcome.result, outcome.file(outcome.job.report))
+    return found.findings()
 
 
 def kinds(outcomes):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import threading
 import time
@@ -14,9 +15,11 @@ import papermill
 import psutil
 import pytest
 from batch_support import FILES
+from jupyter_client.connect import LocalPortCache
 
-from evalkit.batch import engine
+from evalkit.batch import kernels
 from evalkit.batch.engine import Run, plain
+from evalkit.batch.outcome import Failure
 
 pytestmark = pytest.mark.xdist_group("batch-engine")
 
@@ -32,8 +35,11 @@ def statuses(run: Run) -> list[str]:
     return [c.metadata.papermill.status for c in cells if c.cell_type == "code"]
 
 
-def kernels() -> list[int]:
-    return [child.pid for child in psutil.Process().children(recursive=True)]
+@pytest.fixture(scope="module", autouse=True)
+def _closed():
+    yield
+    kernels.close()
+    assert psutil.Process().children(recursive=True) == []
 
 
 @pytest.fixture(scope="module")
@@ -113,13 +119,15 @@ def test_an_exception_is_told_with_heading_cell_and_last_line(bad):
 
 
 def test_a_refusal_in_the_notebook_keeps_every_sentence(bad):
-    run = bad["refusing"]
-    assert run.failure.kind == "refused"
-    assert run.failure.lines == (
-        "数据底稿.xlsx｜指标｜D12：目标值为空——请填写数值",
-        "数据底稿.xlsx｜资金｜C3：支出不是数字——请填写金额",
+    assert bad["refusing"].failure == Failure(
+        "refused",
+        (
+            "数据底稿.xlsx｜指标｜D12：目标值为空——请填写数值",
+            "数据底稿.xlsx｜资金｜C3：支出不是数字——请填写金额",
+        ),
+        "检查数据",
+        3,
     )
-    assert run.failure.place == "“检查数据”代码格 [3]"
 
 
 def test_a_hanging_cell_is_ended_and_cells_that_never_ran_are_not_called_completed(tmp_path):
@@ -130,7 +138,7 @@ def test_a_hanging_cell_is_ended_and_cells_that_never_ran_are_not_called_complet
     assert "超过 5 秒" in run.failure.lines[0]
     assert run.failure.place == "“等待”代码格 [3]"
     assert statuses(run) == ["completed", "completed", "failed", "pending"]
-    assert kernels() == []
+    assert kernels.session(run.kernel.process.pid) == []
 
 
 def test_a_dead_kernel_is_a_failure_at_its_cell(bad):
@@ -161,20 +169,45 @@ def test_a_run_can_be_stopped_from_another_thread(tmp_path):
     thread.join(20)
     assert not thread.is_alive()
     assert run.failure.kind == "stopped"
-    assert kernels() == []
+    assert kernels.session(run.kernel.process.pid) == []
 
 
 def test_a_kernel_that_does_not_start_is_told_with_its_last_words(tmp_path, monkeypatch):
     command = [sys.executable, "-c", "raise SystemExit('没有内核')"]
     spec = {"argv": command, "display_name": "", "language": ""}
-    monkeypatch.setattr(engine, "get_kernel_dict", lambda: spec)
+    monkeypatch.setattr(kernels, "get_kernel_dict", lambda: spec)
     run = execute("ok", tmp_path)
     assert run.failure.kind == "kernel"
     assert "没有内核" in run.failure.lines[0]
 
 
+def test_a_kernel_that_finds_its_port_taken_is_started_anew(tmp_path, monkeypatch):
+    """Ports, where there are no sockets in files, are chosen before the kernel binds them; another
+    process may come between."""
+    monkeypatch.setattr(kernels, "_SOCKET_PATH", 0)
+    find, asked = LocalPortCache.find_available_port, []
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+
+        def first_one_taken(cache: LocalPortCache, ip: str) -> int:
+            asked.append(ip)
+            return taken.getsockname()[1] if len(asked) == 1 else find(cache, ip)
+
+        monkeypatch.setattr(LocalPortCache, "find_available_port", first_one_taken)
+        run = execute("refusing", tmp_path)
+    assert len(asked) == 10  # five ports a kernel
+    assert run.failure.kind == "refused"
+
+
+def test_a_kernel_lost_by_its_notebook_is_not_started_again(tmp_path):
+    stages: list[str] = []
+    run = Run(FILES / "dying.ipynb", {}, tmp_path, on_stage=stages.append)
+    run.execute()
+    assert run.failure.kind == "kernel"
+    assert stages.count("启动内核") == 1
+
+
 def test_kernels_use_the_interpreter_that_runs_evalkit():
-    spec = engine._OwnInterpreter().get_kernel_spec("python3")
+    spec = kernels._OwnInterpreter().get_kernel_spec("python3")
     assert spec.argv[0] == sys.executable
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from evalkit.batch import manifest
 from evalkit.batch.jobs import Job
+from evalkit.batch.run import inputs_of, made_since, marks, result_files, shared_inputs
 from evalkit.core.store import keep_aside
 
 
@@ -13,11 +13,11 @@ def test_the_shared_inputs_cover_source_and_params(monkeypatch, tmp_path):
         (tmp_path / "params" / name / "x.yaml").write_text("a: 1", encoding="utf-8")
     (tmp_path / "templates").mkdir()
     monkeypatch.chdir(tmp_path)
-    before = manifest.shared_inputs()
+    before = shared_inputs()
     (tmp_path / "params" / "demo" / "x.yaml").write_text("a: 2", encoding="utf-8")
-    assert manifest.shared_inputs() == before
+    assert shared_inputs() == before
     (tmp_path / "params" / "policy" / "x.yaml").write_text("a: 2", encoding="utf-8")
-    after = manifest.shared_inputs()
+    after = shared_inputs()
     assert after["params"] != before["params"]
     assert after["evalkit"] == before["evalkit"]
 
@@ -26,9 +26,9 @@ def test_files_that_lie_loose_in_params_count_too(monkeypatch, tmp_path):
     (tmp_path / "params" / "policy").mkdir(parents=True)
     (tmp_path / "templates").mkdir()
     monkeypatch.chdir(tmp_path)
-    before = manifest.shared_inputs()
+    before = shared_inputs()
     (tmp_path / "params" / "verify.yaml").write_text("a: 1", encoding="utf-8")
-    assert manifest.shared_inputs()["params"] != before["params"]
+    assert shared_inputs()["params"] != before["params"]
 
 
 @pytest.mark.parametrize(
@@ -48,9 +48,9 @@ def test_all_of_a_notebooks_templates_count_and_no_others(monkeypatch, tmp_path,
         path.write_bytes(b"1")
     monkeypatch.chdir(tmp_path)
     job = Job(2, "1", "甲", notebook, workbook, "1_甲")
-    before = manifest.inputs(job, {})
+    before = inputs_of(job, {})
     (tmp_path / "templates" / changed).write_bytes(b"2")
-    assert (manifest.inputs(job, {}) != before) == counts
+    assert (inputs_of(job, {}) != before) == counts
 
 
 def test_hidden_lock_and_kept_files_are_no_results(tmp_path):
@@ -58,17 +58,17 @@ def test_hidden_lock_and_kept_files_are_no_results(tmp_path):
         (tmp_path / name).write_bytes(b"1")
     (tmp_path / "图").mkdir()
     (tmp_path / "图" / "得分率.png").write_bytes(b"1")
-    assert [p.name for p in manifest.files(tmp_path)] == ["得分率.png", "评价报告.docx"]
+    assert [p.name for p in result_files(tmp_path)] == ["得分率.png", "评价报告.docx"]
 
 
 def test_only_rewritten_files_count_as_made(tmp_path):
     for name in ("旧.txt", "新.txt"):
         (tmp_path / name).write_bytes(b"1")
-    before = manifest.marks(tmp_path)
+    before = marks(tmp_path)
     (tmp_path / "新.txt").unlink()
     (tmp_path / "新.txt").write_bytes(b"1 again")
     (tmp_path / "另.txt").write_bytes(b"2")
-    assert set(manifest.made(tmp_path, before)) == {"新.txt", "另.txt"}
+    assert set(made_since(tmp_path, before)) == {"新.txt", "另.txt"}
 
 
 def test_kept_copies_never_replace_one_another_and_are_not_doubled(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from batch_support import FILES
 
 from evalkit.batch.jobs import Job
-from evalkit.batch.page import write_notebook
+from evalkit.batch.results import write_notebook
 
 
 @pytest.fixture

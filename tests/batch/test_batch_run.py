@@ -22,12 +22,13 @@ from batch_support import HEADERS, lay_out, row
 from batch_support import write_list as write_into
 from rich.console import Console
 
-from evalkit.batch import manifest
+from evalkit.batch import run
 from evalkit.batch.jobs import Job, read_list
 from evalkit.batch.outcome import BatchOutcome, Outcome
-from evalkit.batch.progress import Screen
-from evalkit.batch.run import run_batch, run_one
+from evalkit.batch.results import Screen
+from evalkit.batch.run import Manifest, inputs_of, run_batch, run_one
 from evalkit.core.problem import EvalkitError
+from evalkit.core.store import digest
 
 pytestmark = pytest.mark.xdist_group("batch")  # one run of the mixed list for all
 SHARED = {"evalkit": "1"}
@@ -38,7 +39,7 @@ BAD = [row("2", "坏项目", "failing"), row("3", "丙项目", "dying"), row("4"
 @pytest.fixture(autouse=True)
 def _steady(monkeypatch):
     """The kit's own source may be edited while the tests run; that is tested on its own."""
-    monkeypatch.setattr(manifest, "shared_inputs", lambda: SHARED)
+    monkeypatch.setattr(run, "shared_inputs", lambda: SHARED)
 
 
 class Quiet(Screen):
@@ -88,7 +89,7 @@ def mixed(tmp_path_factory) -> Ran:
     place = lay_out(tmp_path_factory.mktemp("清单"))
     path, out, reporter = write_into(place, *GOOD, *BAD), place / "成果", Quiet()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(manifest, "shared_inputs", lambda: SHARED)
+        patch.setattr(run, "shared_inputs", lambda: SHARED)
         batch = run_batch(path, out, jobs=2, reporter=reporter)
     return Ran(place, path, batch, reporter, out, out / "1_甲 & 乙_项目")
 
@@ -117,7 +118,7 @@ def test_one_failure_stops_nothing_and_everything_is_written(mixed):
 
 def test_the_summary_tells_results_and_failures(mixed):
     book = openpyxl.load_workbook(mixed.batch.summary)
-    assert book.sheetnames == ["汇总", "问题清单", "调分", "失败与警告", "一致性复核"]
+    assert book.sheetnames == ["汇总", "问题清单", "调分", "失败与警告", "一致性复核", "运行用时"]
     found = totals(mixed.batch)
     assert [line["运行情况"] for line in found] == ["完成", "完成", "失败", "失败", "失败"]
     assert found[0]["全年预算（万元）"] == 12.5
@@ -135,7 +136,8 @@ def test_plain_lines_name_each_project_and_end_with_the_reasons(mixed):
     assert re.search(r"\[\d/5\] 失败  4  戊项目  “检查数据”代码格 \[3\]", said)
     assert "    数据底稿.xlsx｜指标｜D12：目标值为空——请填写数值" in said
     assert "完成 2 个，失败 3 个；用时" in said
-    assert said.rstrip().endswith(f"首页：{mixed.batch.index}")
+    assert said.endswith(f"首页：{mixed.batch.index}\n")
+    assert "\n\n" not in said
     assert "\x1b" not in said
 
 
@@ -186,11 +188,12 @@ def test_the_notebook_page_loads_nothing_but_its_own_pictures(mixed):
 def test_the_manifest_says_intent_before_done(mixed):
     text = (mixed.out / "manifest.jsonl").read_text(encoding="utf-8")
     records = [json.loads(line) for line in text.splitlines()]
-    first = [r for r in records if r["code"] == "1"]
-    assert [r["event"] for r in first] == ["intent", "done"]
+    first = [r for r in records if r.get("code") == "1"]
+    assert [r["event"] for r in first] == ["intent", "publish", "done"]
     assert {"workbook", "notebook", "parameters", "photos", "evalkit"} <= set(first[0]["inputs"])
     assert set(first[1]["outputs"]) >= {"result.json", "评价报告.docx", "ok.html"}
-    (failed,) = [r for r in records if r["code"] == "2" and r["event"] == "done"]
+    assert first[2]["outputs"] == first[1]["outputs"]
+    (failed,) = [r for r in records if r.get("code") == "2" and r["event"] == "done"]
     assert failed["status"] == "exception"
     assert "ValueError" in failed["reason"]
 
@@ -206,8 +209,8 @@ def test_a_second_run_does_only_what_changed(ran):
 def test_a_changed_input_makes_its_project_run_again(ran, changed):
     def look() -> tuple[dict[str, str], bool]:
         job = read_list(ran.path)[0]
-        inputs = manifest.inputs(job, SHARED)
-        return inputs, manifest.Manifest(ran.out).unchanged(job, inputs)
+        inputs = inputs_of(job, SHARED)
+        return inputs, Manifest(ran.out).unchanged(job.folder, digest(inputs))
 
     before, same = look()
     assert same
@@ -256,7 +259,7 @@ def test_a_report_that_a_person_edited_is_never_lost(ran, monkeypatch):
         report.write_bytes(edited)
 
     kept_by(ran.again(force=True, only=["1"]), 1)
-    monkeypatch.setattr(manifest, "shared_inputs", lambda: {"evalkit": "2"})
+    monkeypatch.setattr(run, "shared_inputs", lambda: {"evalkit": "2"})
     kept_by(ran.again(only=["1"]), 1)  # changed policy or source runs everything again
     assert len(list(ran.folder.glob("评价报告_人工修改_*"))) == 1  # the same edit is kept once
     assert not list(ran.folder.glob("会议纪要_人工修改*"))
@@ -346,9 +349,10 @@ def test_a_torn_line_in_the_manifest_does_no_harm(ran):
     with path.open("ab") as stream:
         stream.write(b'\n{"event": "done", "fold')
     assert set(states(ran.again()).values()) == {"未变化"}
-    record, job = manifest.Manifest(ran.out), read_list(ran.path)[0]
-    record.done(job, {"x": "1"}, record.last[job.folder]["outputs"], status="ok")
-    assert manifest.Manifest(ran.out).unchanged(job, {"x": "1"})
+    record, job = Manifest(ran.out), read_list(ran.path)[0]
+    outputs = record.last[job.folder]["outputs"]
+    record.add("done", job.folder, key=digest({"x": "1"}), outputs=outputs, status="ok")
+    assert Manifest(ran.out).unchanged(job.folder, digest({"x": "1"}))
 
 
 def test_the_default_screen_is_plain_where_there_is_no_terminal(ran, capfd):

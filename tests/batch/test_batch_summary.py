@@ -10,8 +10,7 @@ from batch_support import FILES, indicator
 
 from evalkit.batch.jobs import Job
 from evalkit.batch.outcome import Failure, Outcome
-from evalkit.batch.page import write_index
-from evalkit.batch.summary import computed_total, write_summary
+from evalkit.batch.results import PAGES, computed_total, write_index, write_summary
 from evalkit.core import result_file, store
 from evalkit.core.model import Adjustment
 from evalkit.core.problem import Problem
@@ -145,12 +144,13 @@ def test_results_are_read_back_from_their_files(adjusted):
     assert found.result == adjusted.result
     assert found.problems == (Problem(what="执行率偏低"),)
     assert found.missing == ("评价结论",)
-    assert found.headline == "16.50 分 良"
+    line = PAGES.get_template("line.txt.j2")
+    assert line.render(outcome=found, count="1/1") == "[1/1] 完成  001  甲项目  16.50 分 良  0.0 秒"
     (outcome.folder / "result.json").write_text("{", encoding="utf-8")
     broken = outcome.read_back()
     assert broken.result is None
     assert "成果读不出来" in broken.problems[0].what
-    assert broken.headline == ""
+    assert line.render(outcome=broken, count="1/1") == "[1/1] 完成  001  甲项目  0.0 秒"
 
 
 def test_a_failed_project_carries_no_old_result(adjusted):

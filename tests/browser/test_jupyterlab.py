@@ -86,8 +86,8 @@ def test_run_all_cells_shows_scores_and_figures_and_leaves_a_report(folder, serv
     browser.get(f"{server}/lab/tree/notebooks/project_evaluation.ipynb")
     wait = WebDriverWait(browser, 90)
     wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-CodeCell"))
-    status = "//*[contains(@class,'jp-StatusBar')]//*[contains(text(),'| Idle')]"
-    wait.until(lambda d: d.find_elements(By.XPATH, status))  # before that, a run is dropped
+    idle = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
+    wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, idle))  # before that, a run is dropped
     browser.find_element(By.XPATH, "//div[text()='Run']/ancestor::li").click()
     item = "//div[@role='menu' or contains(@class,'lm-Menu')]//div[text()='Run All Cells']"
     wait.until(lambda d: d.find_elements(By.XPATH, item))[0].click()

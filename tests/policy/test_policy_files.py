@@ -25,11 +25,12 @@ values:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A firm's own working folder with one national key that ended in 2024."""
     (tmp_path / "templates").mkdir()
     (tmp_path / "params" / "policy" / "profiles").mkdir(parents=True)
     write(tmp_path, NATIONAL, NATIONAL_FILE)
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
@@ -39,9 +40,9 @@ def write(folder: Path, name: str, text: str) -> None:
     (place / f"{name}.yaml").write_text(text, encoding="utf-8")
 
 
-def refusal(folder: Path, name: str = NATIONAL) -> str:
+def refusal(name: str = NATIONAL) -> str:
     with pytest.raises(EvalkitError) as caught:
-        policy.load(name, as_of=DAY, start=folder)
+        policy.load(name, as_of=DAY)
     return str(caught.value)
 
 
@@ -55,21 +56,21 @@ def refusal(folder: Path, name: str = NATIONAL) -> str:
     ],
 )
 def test_the_value_in_force_on_a_day_is_the_latest_before_it(folder: Path, day: date, value: str):
-    assert str(policy.load(as_of=day, start=folder).value("cut")) == value
+    assert str(policy.load(as_of=day).value("cut")) == value
 
 
 @pytest.mark.parametrize(
     ("day", "dates"), [(date(2019, 6, 30), "2020-01-01"), (date(2024, 1, 1), "2024-01-01")]
 )
 def test_before_the_first_and_after_the_end_there_is_no_value(folder: Path, day: date, dates: str):
-    values = policy.load(as_of=day, start=folder)
+    values = policy.load(as_of=day)
     with pytest.raises(EvalkitError, match=f"界限.*{day} 没有有效的值.*是 {dates}$") as caught:
         values.use("cut")
     assert caught.value.problems[0].code == "policy.date"
 
 
 def test_an_unknown_key_names_the_nearest(folder: Path):
-    values = policy.load(as_of=DAY, start=folder)
+    values = policy.load(as_of=DAY)
     with pytest.raises(EvalkitError, match="没有“cuts”——是不是“cut”？"):
         values.use("cuts")
     with pytest.raises(EvalkitError, match="可用的有：cut"):
@@ -86,8 +87,8 @@ def test_an_unknown_profile_names_the_nearest():
 def test_a_firm_adds_a_profile_in_its_own_folder_and_sees_the_kits_too(folder: Path):
     text = NATIONAL_FILE.replace("id: national", "id: ours\nextends: national")
     write(folder, "ours", text.replace("国家", "本机构").replace("0.2", "0.3"))
-    assert policy.load("宁县", as_of=DAY, start=folder).profile == "ningxian"
-    use = policy.load("本机构", as_of=date(2023, 1, 1), start=folder).use("cut")
+    assert policy.load("宁县", as_of=DAY).profile == "ningxian"
+    use = policy.load("本机构", as_of=date(2023, 1, 1)).use("cut")
     assert (str(use.value), use.overrode) == ("0.3", "国家：0.2（乙文第二条）")
 
 
@@ -110,13 +111,13 @@ def test_a_firm_adds_a_profile_in_its_own_folder_and_sees_the_kits_too(folder: P
 def test_a_broken_file_is_refused_with_its_place(folder: Path, old: str, new: str, sentence: str):
     assert old in NATIONAL_FILE
     write(folder, NATIONAL, NATIONAL_FILE.replace(old, new))
-    assert sentence in refusal(folder)
+    assert sentence in refusal()
 
 
 def test_a_key_given_twice_is_refused_even_with_equal_values(folder: Path):
     entry = NATIONAL_FILE[NATIONAL_FILE.index("  cut:") :]
     write(folder, NATIONAL, NATIONAL_FILE + entry)
-    assert "键“cut”重复" in refusal(folder)
+    assert "键“cut”重复" in refusal()
 
 
 def test_all_faults_are_reported_at_once(folder: Path):
@@ -124,33 +125,33 @@ def test_all_faults_are_reported_at_once(folder: Path):
         "status: 规定}", "status: 听说}"
     )
     write(folder, NATIONAL, text)
-    assert len(refusal(folder).splitlines()) == 4
+    assert len(refusal().splitlines()) == 4
 
 
 def test_a_profile_whose_id_is_not_its_file_name_is_refused(folder: Path):
     write(folder, "ours", NATIONAL_FILE)
-    assert "ours.yaml：id 应与文件名相同（ours），extends 应为 national" in refusal(folder, "ours")
+    assert "ours.yaml：id 应与文件名相同（ours），extends 应为 national" in refusal("ours")
 
 
 def test_an_empty_file_and_a_missing_one_are_refused(folder: Path):
     write(folder, NATIONAL, "")
-    assert "national.yaml：文件：" in refusal(folder)
+    assert "national.yaml：文件：" in refusal()
     with pytest.raises(EvalkitError, match=r"nowhere.yaml：读不到这个文件"):
         read_yaml(folder / "nowhere.yaml", PolicyFile)
 
 
 def test_a_file_cannot_run_code(folder: Path):
     write(folder, NATIONAL, "id: !!python/object/apply:os.system ['true']\n")
-    assert "national.yaml：第 1 行" in refusal(folder)
+    assert "national.yaml：第 1 行" in refusal()
 
 
 def test_bytes_that_are_not_utf8_are_refused(folder: Path):
     path = folder / "params" / "policy" / "national.yaml"
     path.write_bytes("id: 国家".encode("gbk"))
-    assert "national.yaml：" in refusal(folder)
+    assert "national.yaml：" in refusal()
 
 
 def test_the_reader_is_as_lenient_as_yaml_elsewhere(folder: Path):
     data = yaml.safe_load(NATIONAL_FILE)
     write(folder, NATIONAL, yaml.safe_dump(data, allow_unicode=True))
-    assert str(policy.load(as_of=date(2023, 1, 1), start=folder).value("cut")) == "0.2"
+    assert str(policy.load(as_of=date(2023, 1, 1)).value("cut")) == "0.2"

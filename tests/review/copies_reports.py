@@ -54,7 +54,7 @@ def _rendered(name: str, stage: str, figures: bool) -> Path:
     style = str(data.policy.value("report_style"))
     drawn = evaluation.draw(data, result) if figures else {}
     filling = report_context(result, drawn, data.path.parent, style)
-    narrative = data.path.with_name(evaluation.NARRATIVE)
+    narrative = data.path.with_name("文字.docx")
     made = deliver_report(out, result, template_for(evaluation.NAME, style), filling, narrative)
     outputs = {made.path.name: sha256(made.path)}
     result_file.save(out / "result.json", result, {"outputs": outputs, "report": made.record})

@@ -51,7 +51,7 @@ class Source:
     narrative: bytes | None
     photos: Path
     style: str
-    figures: tuple[tuple[str, int], ...] = tuple((name, 0) for name in TITLES)
+    figures: tuple[tuple[str, int], ...] = tuple((name, 0) for name in TITLES["project_evaluation"])
     template: Path = TEMPLATE
 
     def filling(self, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -59,7 +59,11 @@ class Source:
         for name, shade in self.figures:
             drawn[name] = folder / f"{name}{shade}.png"
             if not drawn[name].exists():
-                colour = (40 + shade % 200, 90, 20 + 40 * list(TITLES).index(name))
+                colour = (
+                    40 + shade % 200,
+                    90,
+                    20 + 40 * list(TITLES["project_evaluation"]).index(name),
+                )
                 Image.new("RGB", (120, 70), colour).save(drawn[name])
         return evaluation.report_context(self.result, drawn, self.photos, self.style)
 

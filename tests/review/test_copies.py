@@ -14,7 +14,7 @@ from openxml_audit import OpenXmlValidator
 from evalkit.core.problem import EvalkitError, Problem
 from evalkit.ooxml import bind, package
 from evalkit.ooxml.oxml import plain_text
-from evalkit.review import handover, opinions, pdf
+from evalkit.review import copies, opinions
 from evalkit.review.copies import copy_report, review_copy
 from evalkit.review.opinions import MACHINE_AUTHOR
 
@@ -94,19 +94,19 @@ def test_an_adjusted_score_says_who_changed_it_and_why(report: Path) -> None:
         assert part in text
 
 
-def test_the_grade_says_its_bands_and_leaves_room_for_robustness(report: Path) -> None:
+def test_the_grade_says_its_bands_and_how_firm_it_is(report: Path) -> None:
     result = result_of(report)
     path = review_copy(report, result, report.with_name("复核版.docx"))
     at, text = next(pair for pair in anchored(path) if pair[1].startswith("总分"))
     assert at == result.score.grade
     assert "90分及以上为优" in text
     assert "财预〔2020〕10号" in text
-    assert text.endswith("稳健性分析：未做")
-    noted = result.model_copy(
-        update={"texts": {**result.texts, "robustness": "权重变动下等级不变"}}
-    )
-    path = review_copy(report, noted, path)
-    assert any(text.endswith("稳健性分析：权重变动下等级不变") for _, text in anchored(path))
+    said = [row["about"] + "：" + row["text"] for row in result.tables["robust_findings"]]
+    assert text.splitlines()[-len(said) :] == said
+    assert "等级保持“良”的概率为" in text and "最小改变：" in text
+    older = {name: rows for name, rows in result.tables.items() if name != "robust_findings"}
+    path = review_copy(report, result.model_copy(update={"tables": older}), path)
+    assert any(text.endswith("稳健性分析：未做") for _, text in anchored(path))
 
 
 def test_funds_say_the_cells_they_are_added_up_from(report: Path) -> None:
@@ -161,7 +161,7 @@ def test_comments_and_changes_of_people_stay(report: Path) -> None:
 
 
 def test_the_final_copy_reads_like_the_master_and_is_bound_to_nothing(report: Path) -> None:
-    path = handover.final_copy(report, result_of(report), report.with_name("终稿.docx"))
+    path = copies.final_copy(report, result_of(report), report.with_name("终稿.docx"))
     assert clean(path)
     one, two = (Document(str(p)) for p in (report, path))
     assert [plain_text(p) for p in one.element.body.iter(qn("w:p"))] == [
@@ -177,7 +177,7 @@ def test_the_final_copy_reads_like_the_master_and_is_bound_to_nothing(report: Pa
 
 def test_equal_masters_give_equal_final_copies(report: Path) -> None:
     one, two = (
-        handover.final_copy(report, result_of(report), report.with_name(f"{n}.docx")) for n in "ab"
+        copies.final_copy(report, result_of(report), report.with_name(f"{n}.docx")) for n in "ab"
     )
     assert one.read_bytes() == two.read_bytes()
 
@@ -191,7 +191,7 @@ def test_nothing_in_the_final_copy_names_a_path_or_a_tool(report: Path) -> None:
     ]:
         paragraph.getparent().remove(paragraph)
     document.save(str(report))
-    path = handover.final_copy(report, result_of(report), report.with_name("终稿.docx"))
+    path = copies.final_copy(report, result_of(report), report.with_name("终稿.docx"))
     assert clean(path)
     text = re.sub(r"https?://schemas\.[^\"']+|urn:schemas[^\"']+", "", words(path))
     for trace in ("隐藏的话", "evalkit", "LibreOffice", "Microsoft", "python", "docx", "file:",
@@ -214,7 +214,7 @@ def test_what_keeps_a_report_from_being_final_is_said_at_once(report: Path) -> N
     document.save(str(report))
     result = result_of(report).model_copy(update={"stage": "送审稿"})
     with pytest.raises(EvalkitError) as refused:
-        handover.final_copy(report, result, report.with_name("终稿.docx"))
+        copies.final_copy(report, result, report.with_name("终稿.docx"))
     said = str(refused.value)
     for part in ("送审稿", "待补充", "1条批注没有列入", "某人的修订", "95.00"):
         assert part in said
@@ -227,7 +227,7 @@ def test_a_path_in_the_text_keeps_a_report_from_being_final(report: Path) -> Non
     put(document, r"资料见D:\项目\考核表.xlsx。")
     document.save(str(report))
     with pytest.raises(EvalkitError, match="D:"):
-        handover.final_copy(report, result_of(report), report.with_name("终稿.docx"))
+        copies.final_copy(report, result_of(report), report.with_name("终稿.docx"))
 
 
 def test_an_embedded_object_is_refused(report: Path) -> None:
@@ -242,7 +242,7 @@ def test_an_embedded_object_is_refused(report: Path) -> None:
     document.paragraphs[20]._p.append(parse_xml(f"<w:r {W}>{ole}</w:r>"))
     document.save(str(report))
     with pytest.raises(EvalkitError, match="嵌入的对象"):
-        handover.final_copy(report, result_of(report), report.with_name("终稿.docx"))
+        copies.final_copy(report, result_of(report), report.with_name("终稿.docx"))
 
 
 # --- the command -----------------------------------------------------------------------------
@@ -300,13 +300,13 @@ def test_an_opinion_is_not_lost_where_the_table_is_held_open(
         real(source, target)
 
     monkeypatch.setattr(os, "replace", locked)
-    for write in (handover.final_copy, lambda *a: handover.public_copy(*a, *CONSENTS)):
+    for write in (copies.final_copy, lambda *a: copies.public_copy(*a, *CONSENTS)):
         with pytest.raises(EvalkitError, match=r"表_新\.xlsx.*是否采纳为空"):
             write(report, result_of(report), report.with_name("终稿.docx"))
 
 
 def test_missing_consents_are_asked_for(report: Path) -> None:
-    answers = dict(zip(handover.PARTIES, CONSENTS, strict=True))
+    answers = dict(zip(copies.PARTIES, CONSENTS, strict=True))
     asked = []
 
     def ask(question: str) -> str:
@@ -323,7 +323,7 @@ def test_missing_consents_are_asked_for(report: Path) -> None:
 
 @soffice
 def test_a_pdf_is_written_beside_the_report(report: Path) -> None:
-    path = pdf.to_pdf(report)
+    path = copies.to_pdf(report)
     assert path == report.with_suffix(".pdf")
     assert path.read_bytes().startswith(b"%PDF")
 
@@ -339,7 +339,7 @@ def test_a_master_saved_by_libreoffice_gives_a_clean_final_copy(
                "--convert-to", "docx", "--outdir", str(out), str(report)]  # fmt: skip
     subprocess.run(command, capture_output=True, check=True, timeout=180)
     shutil.copy(report.with_name("result.json"), out)
-    path = handover.final_copy(out / report.name, result_of(report), out / "终稿.docx")
+    path = copies.final_copy(out / report.name, result_of(report), out / "终稿.docx")
     assert package.check(path) == []
     assert "LibreOffice" not in words(path)
     assert "DOCPROPERTY" not in words(path)
@@ -348,4 +348,4 @@ def test_a_master_saved_by_libreoffice_gives_a_clean_final_copy(
 def test_without_a_word_processor_it_is_said(report: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(EvalkitError, match="没有找到 LibreOffice 或 Word"):
-        pdf.to_pdf(report)
+        copies.to_pdf(report)

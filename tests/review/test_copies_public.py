@@ -28,8 +28,8 @@ from evalkit.core.problem import EvalkitError
 from evalkit.core.store import sha256
 from evalkit.ooxml import package
 from evalkit.ooxml.oxml import plain_text
-from evalkit.review import handover
-from evalkit.review.handover import public_copy
+from evalkit.review import copies
+from evalkit.review.copies import public_copy
 
 PUBLISHED = [p.workbook.parent.name for p in demo_projects() if p.stage != "初稿"]
 FEW = PUBLISHED if SOAK else PUBLISHED[-3:]
@@ -97,9 +97,9 @@ def test_a_spoilt_master_gives_nothing_away(report: Path) -> None:
 @pytest.fixture(autouse=True)
 def _known(monkeypatch: pytest.MonkeyPatch) -> None:
     """The person of the spoilt master stands on the firm's own list."""
-    rules = handover._rules()
+    rules = copies._rules()
     rules["persons"]["names"] = [NAME]
-    monkeypatch.setattr(handover, "_rules", lambda: rules)
+    monkeypatch.setattr(copies, "_rules", lambda: rules)
 
 
 def test_annexes_go_with_all_that_points_at_them(report: Path) -> None:

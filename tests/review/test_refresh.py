@@ -40,9 +40,11 @@ from evalkit.core.problem import EvalkitError
 from evalkit.core.store import sha256
 from evalkit.ooxml import bind
 from evalkit.report import evaluation
-from evalkit.review.delivery import CONFLICTS, REPORT
+from evalkit.review.delivery import CONFLICTS, report_name
 from evalkit.word.blocks import Column, Table
 from evalkit.workflows import project_evaluation as workflow
+
+REPORT = report_name("project_evaluation")
 
 
 @dataclass

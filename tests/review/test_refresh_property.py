@@ -14,11 +14,13 @@ from edits import OPERATORS, Hand, Kept, edit
 from refresh_support import CHANGES, Source, broken_promises, demo, same_parts, through_libreoffice
 from support import SOAK
 
-from evalkit.review.delivery import CONFLICTS, REPORT
+from evalkit.review.delivery import CONFLICTS, report_name
 
 ROUNDS, SAVED_ROUNDS, AT_ONCE = (140, 60, 6) if SOAK else (14, 6, 3)
 
 Operator = Callable[[Hand], None]
+
+REPORT = report_name("project_evaluation")
 
 
 def dice_of(number: int) -> Random:

@@ -47,7 +47,7 @@ def report(tmp_path_factory):
         style = str(data.policy.value("report_style"))
         filling = report_context(result, {}, data.path.parent, style)
         template = asset("templates", f"{result.workflow}.docx")
-        narrative = data.path.with_name(support.evaluation.NARRATIVE)
+        narrative = data.path.with_name("文字.docx")
         written = deliver_report(out, result, template, filling, narrative)
         slim = Document(str(written.path))
         for part in slim.part.package.iter_parts():

@@ -42,6 +42,34 @@ def test_a_complete_workbook_passes_as_final(build):
     assert not [p for p in result.problems if p.severity == "error"]
 
 
+@pytest.mark.parametrize(
+    ("target", "actual", "direction", "met"),
+    [
+        ("≥0%", "-3.5%", "", False),
+        ("≥0%", "0%", "", True),
+        ("≤0%", "-3.5%", "", True),
+        (">0%", "0%", "", False),
+        ("95%", "96%", "", True),
+        ("95%", "94%", "", False),
+        ("20%", "25%", "越低越好", False),
+        ("0%", "1%", "", False),  # 事故为零: more than none is too much
+        ("0%", "0%", "", True),
+        ("是", "是", "", True),
+        ("是", "否", "", False),
+        ("95%", "是", "", True),  # somebody has compared it
+    ],
+)
+def test_yes_or_no_compares_numbers_with_the_target(build, target, actual, direction, met):
+    row = {"points": "100", "rule": "是否达标", "unit": "%"}
+    result = support.evaluate(
+        build(row | {"target": target, "actual": actual, "direction": direction})
+    )
+    (scored,) = result.score.indicators
+    assert scored.score == (100 if met else 0)
+    names = {i.name for i in scored.trace.inputs}
+    assert ("目标值" in names) == (actual not in {"是", "否"})
+
+
 def test_a_gap_leaves_the_total_provisional_with_its_range_and_no_grade(build):
     result = support.evaluate(build({"points": "60"}, {"points": "40", "actual": ""}))
     card = result.score

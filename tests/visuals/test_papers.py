@@ -14,7 +14,7 @@ from evalkit.core.model import Input, Result
 from evalkit.report import papers
 
 RANGE = "待补充指标得零分、得满分"
-FIXED = ["调分记录", "指标变更", "警告与提示", "基础数据", "政策取值汇总"]
+FIXED = ["调分记录", "指标变更", "警告与提示", "基础数据", "政策取值汇总", "稳健性"]
 
 
 def write(result: Result, folder: Path, name: str = "底稿.xlsx") -> Path:
@@ -84,7 +84,7 @@ def test_there_is_a_sheet_for_the_summary_each_indicator_and_each_record(result,
     assert book.sheetnames == ["汇总", *(row[0] for row in ROWS), *FIXED, "_meta"]
     assert book["_meta"].sheet_state == "hidden"
     meta = dict(book["_meta"].iter_rows(values_only=True))
-    assert (meta["schema"], meta["version"]) == (papers.SCHEMA, papers.SCHEMA_VERSION)
+    assert (meta["schema"], meta["version"]) == (papers.SCHEMA, result.schema_version)
 
 
 def test_cached_scores_equal_the_results(result, tmp_path):

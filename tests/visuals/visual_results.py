@@ -160,6 +160,23 @@ def group(scores: list[IndicatorScore], level1: str, level2: str = "") -> GroupS
                       rate=round_to(score / points * 100, 2))  # fmt: skip
 
 
+ROBUST = {
+    "robust_grades": [
+        {"grade": grade, "from": f"{cut}分及以上", "draws": str(n),
+         "probability": f"{n / 100:.2f}%"}
+        for grade, cut, n in (("优", 90, 2119), ("良", 80, 7881), ("中", 60, 0), ("差", 0, 0))
+    ],
+    "robust_totals": [
+        {"at": at, "share": share, "none": "0"}
+        for at, share in (("87.500", "9.40"), ("88.500", "31.20"), ("89.500", "38.21"),
+                          ("90.500", "17.80"), ("91.500", "3.39"))
+    ],
+    "robust_cuts": [
+        {"at": "89.04", "named": "本次得分89.04分"}, {"at": "90", "named": "“优”的下限90分"},
+    ],
+}  # fmt: skip
+
+
 def make_result(gaps: tuple[str, ...] = (), rows: list[tuple[str, ...]] | None = None) -> Result:
     rows = ROWS if rows is None else rows
     scores = [indicator(row, n + 4, row[0] in gaps) for n, row in enumerate(rows)]
@@ -230,6 +247,7 @@ def make_result(gaps: tuple[str, ...] = (), rows: list[tuple[str, ...]] | None =
                  "valid": str(sum(n[:5])), "satisfaction": s}
                 for q, *n, s in survey
             ],
+            **({} if gaps else ROBUST),
         },
         problems=(
             Problem(severity="warning", file="数据底稿.xlsx", sheet="资金", cell="F4",

@@ -54,7 +54,8 @@ def test_a_veto_is_said() -> None:
 def test_a_group_with_a_gap_has_no_subtotal() -> None:
     card = _card({"C101": "实际完成值待补充"})
     group = next(g for g in card.level1() if g.level1 == "产出")
-    text = prose.group_paragraph(group, [i for i in card.indicators if i.level1 == "产出"])
+    mine = [i for i in card.indicators if i.level1 == "产出"]
+    text = prose.said("group", "产出", prose.shown(group), mine)
     assert unbound(text) == "产出类指标分值40分，其中清扫保洁面积完成率待补充，小计待补充。"
 
 
@@ -62,19 +63,20 @@ def test_a_group_without_loss_says_so() -> None:
     full = [
         i.model_copy(update={"lost": Decimal(0)}) for i in CARD.indicators if i.level1 == "决策"
     ]
-    assert prose.group_paragraph(CARD.level1()[0], full).endswith("各项指标均得满分。")
+    text = prose.said("group", "决策", prose.shown(CARD.level1()[0]), full)
+    assert text.endswith("各项指标均得满分。")
 
 
 def test_money_is_in_wan_with_two_decimals_and_rates_carry_their_sign() -> None:
-    fields = evaluation._figures(make_result())
-    assert fields["funds"]["spent"] == "731.26"
-    assert fields["funds"]["change"] == "调减112.70"
-    assert fields["funds"]["execution_rate"] == "97.85%"
-    assert fields["survey"]["valid"] == "246"
+    fields = evaluation.printed(make_result())
+    assert fields["funds.spent"] == "731.26"
+    assert fields["funds.execution_rate"] == "97.85%"
+    assert fields["survey.valid"] == "246"
+    assert evaluation._spaces(make_result())["funds"]["change"] == "调减112.70"
 
 
 def test_an_unknown_figure_is_a_gap() -> None:
-    fields = evaluation._figures(make_result().model_copy(update={"values": {}}))
+    fields = evaluation._spaces(make_result().model_copy(update={"values": {}}))
     assert set(fields["funds"].values()) == {GAP, ""}
 
 
@@ -97,12 +99,10 @@ def test_a_gap_is_told_without_the_cell_where_it_is() -> None:
 
 
 def test_the_satisfaction_mapping_names_its_weights_where_the_trace_has_them() -> None:
-    result = make_result()
-    assert evaluation._mapping(result) == "“五级均值”口径"
+    assert prose.said("mapping", CARD.indicators, "五级均值") == "“五级均值”口径"
     use = PolicyUse(key="survey_mappings", title="满意度赋值", source="机构设定", effective="2020-01-01",
                     profile="national", value={"五级均值": ["100", "80", "60", "40", "20"]})  # fmt: skip
     last = CARD.indicators[-1]
     traced = last.model_copy(update={"trace": last.trace.model_copy(update={"policies": (use,)})})
-    card = CARD.model_copy(update={"indicators": (*CARD.indicators[:-1], traced)})
-    said = evaluation._mapping(result.model_copy(update={"score": card}))
+    said = prose.said("mapping", (*CARD.indicators[:-1], traced), "五级均值")
     assert said.endswith("（从“非常满意”到“非常不满意”依次赋100、80、60、40、20分）")

@@ -224,7 +224,7 @@ def test_a_file_that_is_no_template_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "坏.docx"
     path.write_bytes(b"PK not really")
     with pytest.raises(EvalkitError, match="不是可用的 Word 模板"):
-        render(path, {}, tmp_path / "out.docx")
+        render(path, {}, tmp_path / "out.docx", {})
 
 
 def test_a_photo_outside_the_folder_is_not_read(
@@ -372,6 +372,15 @@ def test_a_list_in_a_narrative_without_definitions_becomes_plain_paragraphs(
     assert report.problems == ()
     (listed,) = (p for p in Document(str(report.path)).paragraphs if p.text == "县城常住8.6万人")
     assert listed._p.pPr.numPr is None
+
+
+def test_styles_of_a_narrative_that_run_in_a_circle_end(rendered: Rendered, tmp_path: Path) -> None:
+    document = Document()
+    document.add_heading("项目背景", 1)
+    document.add_paragraph("县城常住8.6万人", style="Body Text")
+    document.styles["Normal"].base_style = document.styles["Body Text"]
+    document.save(str(tmp_path / "文字.docx"))
+    assert "县城常住8.6万人" in lines_of(rendered(tmp_path / "文字.docx").path)
 
 
 def test_captions_in_the_narrative_join_the_numbering_and_are_referred_to(

@@ -169,6 +169,7 @@ def make_result(stage: str = "终稿", gaps: dict[str, str] | None = None, **sub
         "base_date": "2024年12月31日", "report_no": "某评报字〔2025〕第001号",
         "report_date": "2025年6月30日", "demo": "是", "survey_mapping": "五级均值",
         "survey_period": "2025年5月6日至5月20日", "survey_method": "入户纸质问卷与线上问卷结合",
+        "weights_method": "", "weights_experts": "",
     } | subject  # fmt: skip
     texts = {
         "purpose": "", "object": "评价对象为2024年度县城环卫一体化项目，涉及财政资金747.30万元。",
