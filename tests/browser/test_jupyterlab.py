@@ -20,6 +20,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 pytestmark = chromium.NEEDED
 
+ERROR = ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']"
+
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
@@ -82,22 +84,43 @@ def _seen(driver) -> tuple[str, int]:
     return "\n".join(text), len(images)
 
 
+def _shown(driver, selector: str) -> str:
+    script = "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent).join(' ')"
+    return driver.execute_script(script, selector)
+
+
+def _run_all(driver) -> bool:
+    """Run all cells from the menu; whether they started: a kernel that starts drops a first go."""
+    for accept in driver.find_elements(By.CSS_SELECTOR, ".jp-Dialog .jp-mod-accept"):
+        accept.click()
+        time.sleep(1)
+    driver.find_element(By.XPATH, "//div[text()='Run']/ancestor::li").click()
+    item = "//div[@role='menu' or contains(@class,'lm-Menu')]//div[text()='Run All Cells']"
+    WebDriverWait(driver, 10).until(lambda d: d.find_elements(By.XPATH, item))[0].click()
+    for _ in range(20):
+        if _shown(driver, ".jp-InputPrompt").strip("[]: "):
+            return True
+        time.sleep(0.5)
+    return False
+
+
 def test_run_all_cells_shows_scores_and_figures_and_leaves_a_report(folder, server, browser):
     browser.get(f"{server}/lab/tree/notebooks/project_evaluation.ipynb")
     wait = WebDriverWait(browser, 90)
     wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, ".jp-Notebook .jp-CodeCell"))
-    idle = ".jp-Notebook-ExecutionIndicator[data-status='idle']"
-    wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, idle))  # before that, a run is dropped
-    browser.find_element(By.XPATH, "//div[text()='Run']/ancestor::li").click()
-    item = "//div[@role='menu' or contains(@class,'lm-Menu')]//div[text()='Run All Cells']"
-    wait.until(lambda d: d.find_elements(By.XPATH, item))[0].click()
+    wait.until(lambda d: "Python" in _shown(d, ".jp-KernelName"))
     report = folder / "outputs" / "试运行" / "评价报告.docx"
+    done = report.parent / "result.json"
     try:
-        WebDriverWait(browser, 180).until(lambda _: (report.parent / "result.json").exists())
+        wait.until(_run_all)
+        WebDriverWait(browser, 400, poll_frequency=2).until(
+            lambda d: done.exists() or d.find_elements(By.CSS_SELECTOR, ERROR)
+        )
         time.sleep(3)
         text, images = _seen(browser)
     finally:
         browser.save_screenshot(str(folder.parent / "lab.png"))
+    assert done.exists(), text
     assert "Traceback" not in text
     assert "立项依据充分性" in text
     assert "合计" in text

@@ -969,12 +969,22 @@ def delete_picture(hand: Hand) -> None:
     found = _drawings(hand)
     if found:
         drawing = hand.dice.choice(found)
-        digests = Counter(_digest(hand, d) for d in found)
-        mine = _digest(hand, drawing)
+        mine, name = _digest(hand, drawing), _block(drawing)
+        once = [_digest(hand, d) for d in found].count(mine) == 1
+        photos = [d for d in found if _block(d).startswith("photo")]
         drawing.getparent().remove(drawing)
-        count = len(_drawings(hand))
-        if digests[mine] == 1:
-            hand.expect("删去的图没有回来", lambda seen: sum(seen.pictures.values()) <= count)
+        if name.startswith("fig"):
+            hand.expect(
+                "删去的图没有回来",
+                lambda seen: name not in {_block(d) for d in seen.body.iter(qn("w:drawing"))},
+            )
+        elif once and drawing is not photos[-1]:  # changed data may show the last photo once more
+            hand.expect("删去的照片没有回来", lambda seen: not seen.pictures[mine])
+
+
+def _block(drawing: Element) -> str:
+    """The name a rendered picture keeps when its data change: without the digest of its bytes."""
+    return drawing.find(f".//{qn('wp:docPr')}").get("name", "").rpartition("_")[0]
 
 
 def _digest(hand: Hand, drawing: Element) -> str:
