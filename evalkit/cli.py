@@ -45,6 +45,9 @@ def batch(
     only: Only = None,
     where: Where = None,
     timeout: Annotated[int, typer.Option("--timeout", min=1, help="每个项目最多运行几秒")] = 600,
+    scheduler: Annotated[
+        str | None, typer.Option(help="交给 Dask 集群运行，写调度程序的地址，如 tcp://主机:8786")
+    ] = None,
 ) -> None:
     """运行清单中的项目，生成报告、底稿、汇总表和首页；中断后重新运行，只补做没有完成或有变化的。
 
@@ -53,8 +56,9 @@ def batch(
     from evalkit.batch.run import run_batch
 
     outcome = run_batch(
-        projects, out, jobs=jobs, force=force, only=_codes(only), where=where or (), timeout=timeout
-    )
+        projects, out, jobs=jobs, force=force, only=_codes(only), where=where or (),
+        timeout=timeout, scheduler=scheduler,
+    )  # fmt: skip
     raise typer.Exit(outcome.exit_code)
 
 

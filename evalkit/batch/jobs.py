@@ -1,9 +1,7 @@
 """The project list: one row a project, checked as a whole before the first kernel starts."""
 
-import ast
 import csv
 import io
-import json
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -18,6 +16,7 @@ from evalkit.core.model import STAGES
 from evalkit.core.paths import asset
 from evalkit.core.problem import EvalkitError, Problem, errors, refusal, refuse, sentence
 from evalkit.core.store import safe_name
+from evalkit.engine.notebook import notebook_parameters
 from evalkit.workbook.cells import read_cell
 from evalkit.workbook.names import match_key, nearest
 
@@ -26,7 +25,6 @@ HEADERS = {"编码": "code", "报告状态": "stage", "政策方案": "profile"}
 HEADERS |= {shown: name for name, title in REQUIRED.items() for shown in (title, name)}
 _BOOLS = {"是": True, "否": False, "true": True, "false": False, "1": True, "0": False}
 _READ: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "bool": _BOOLS.__getitem__}
-_KIND = {"NoneType": "str"} | {kind: kind for kind in ("str", *_READ)}  # by type of a default
 _CHINESE = re.compile(r"[^A-Za-z_]*[\u4e00-\u9fff][^A-Za-z_]*")
 _RANGE = re.compile(r"\.\.|[~～]")
 _MISTYPED, _SHOWN = 0.7, 80  # likeness to a known column; characters of values that are named
@@ -166,42 +164,6 @@ def choose(
 def _like(pattern: str, text: str) -> bool:
     """True if a text is a pattern, in which * is any text and ? any character."""
     return bool(re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text))
-
-
-def declared(source: str) -> dict[str, str]:
-    """The parameters a `parameters` cell assigns, read without running it.
-
-    Each has a kind: str, int, float, bool or other.
-
-    >>> declared("stage = '初稿'; top: int = 5")
-    {'stage': 'str', 'top': 'int'}
-    """
-    found: dict[str, str] = {}
-    for node in ast.parse(source).body:
-        kind, targets = "str", list[ast.expr]()
-        if isinstance(node, ast.AnnAssign):
-            kind, targets = ast.unparse(node.annotation).split("|")[0].strip(), [node.target]
-        elif isinstance(node, ast.Assign):
-            targets = node.targets
-            with suppress(ValueError):  # it is no literal
-                kind = type(ast.literal_eval(node.value)).__name__
-        names = (target.id for target in targets if isinstance(target, ast.Name))
-        found |= dict.fromkeys(names, _KIND.get(kind, "other"))
-    return found
-
-
-def notebook_parameters(path: Path) -> dict[str, str]:
-    """What the cell tagged `parameters` of a notebook declares.
-
-    Raises:
-        EvalkitError: not a notebook, or its `parameters` cell is not Python.
-    """
-    try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        tagged = (c for c in cells if "parameters" in c["metadata"].get("tags", []))
-        return declared("".join(next(tagged, {"source": ""})["source"]))
-    except (OSError, ValueError, KeyError, TypeError, SyntaxError):
-        raise refusal("notebook", file=path.name) from None
 
 
 def _read_csv(path: Path) -> list[list[_Cell]]:

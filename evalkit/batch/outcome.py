@@ -8,17 +8,14 @@ from typing import Any, Literal, Self
 from evalkit.core import result_file
 from evalkit.core.model import IndicatorScore, Result
 from evalkit.core.problem import EvalkitError, Problem
+from evalkit.engine.notebook import Failure
 from evalkit.report.prose import WORDS
 
 CHECKS = "checks.json"
 BOOKS = ("底稿.xlsx", "汇总表.xlsx")
-ERROR_TAG = "papermill-error-cell-tag"  # cells so tagged are dropped when a notebook runs again
 
 GIVEN = ("code", "name", "workbook", "out")  # set by the batch where a notebook declares them
 Status = Literal["完成", "未变化", "失败", "中断", "未选"]
-Kind = Literal[
-    "refused", "exception", "timeout", "memory", "kernel", "figure", "stopped", "internal"
-]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,25 +47,6 @@ class Job:
         """The parameters given to the notebook, for its output folder `out`."""
         given = zip(GIVEN, (self.code, self.name, str(self.workbook), str(out)), strict=True)
         return {k: v for k, v in (*given, *self.parameters.items()) if k in self.declared}
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a project failed. `cell` is the number in ``In [n]``; `lines` are whole sentences."""
-
-    kind: Kind
-    lines: tuple[str, ...]
-    heading: str = ""
-    cell: int | None = None
-
-    @property
-    def place(self) -> str:
-        """Where, as ``“三、评分”代码格 [4]``; empty if no cell is to blame."""
-        heading = f"“{self.heading}”" if self.heading else ""
-        return f"{heading}代码格 [{self.cell}]" if self.cell else ""
-
-    def __str__(self) -> str:
-        return "：".join(filter(None, (self.place, "；".join(self.lines))))
 
 
 @dataclass(frozen=True)

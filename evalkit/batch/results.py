@@ -7,7 +7,6 @@ asks the network for nothing.
 
 import base64
 import hashlib
-import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
@@ -23,12 +22,13 @@ from markupsafe import Markup
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from evalkit.batch.outcome import BOOKS, ERROR_TAG, BatchOutcome, Failure, Job, Outcome
+from evalkit.batch.outcome import BOOKS, BatchOutcome, Job, Outcome
 from evalkit.batch.status import RAN, spoken, time_left
 from evalkit.core.model import Result
 from evalkit.core.numbers import YUAN_PER, fixed, wan
 from evalkit.core.problem import SEVERITY_NAMES
 from evalkit.core.store import write_bytes
+from evalkit.engine.notebook import ERROR_TAG, SILENT, Failure
 from evalkit.report.sheets import read_book, write_book
 from evalkit.verify.consistency import Finding, Review
 
@@ -43,8 +43,6 @@ _BARE_IMAGE = re.compile(r"<img(?![^>]*\salt=)")
 _ENTITY = re.compile(r"&#(?:1[6-9]\d|[2-9]\d\d|[1-9]\d{3,4});")  # from 160: no markup
 _DROPPED = re.compile(r"<(style|script)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 
-# for nbconvert's warnings to developers, and nbclient's: `Failure` says all
-SILENT = logging.Logger(__name__, level=logging.CRITICAL)
 
 _STYLES = {"完成": "green", "未变化": "dim", "失败": "bold red", "中断": "yellow"}
 _LISTED = 500  # so many projects, problems or findings a front page bears
@@ -265,10 +263,10 @@ class Screen:
         self.tasks: dict[str, TaskID] = {}
         self.ran: list[float] = []  # the seconds of each project that has run
 
-    def begin(self, total: int, at_once: int = 1) -> None:
-        """Called once, with the number of projects to run, and how many at once."""
+    def begin(self, total: int, at_once: int = 1, told: str = "") -> None:
+        """Called once: projects to run, how many of them at once, and words on where."""
         self.at_once = at_once
-        self.console.print(f"共 {total} 个项目")
+        self.console.print("，".join(filter(None, (f"共 {total} 个项目", told))))
         self.view.add_task("全部项目", total=total, stage="")
         self.view.start()
 

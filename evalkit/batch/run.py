@@ -5,34 +5,35 @@ import json
 import os
 import secrets
 import signal
-import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple
+from typing import Any
 
-from evalkit.batch.jobs import choose, notebook_parameters, read_list
-from evalkit.batch.outcome import BatchOutcome, Failure, Job, Outcome
+from evalkit.batch.jobs import choose, read_list
+from evalkit.batch.outcome import BatchOutcome, Job, Outcome
+from evalkit.batch.perform import Here, Lost, Runner, order_of
 from evalkit.batch.record import Manifest, made_since, mark, marks, opened, result_files
-from evalkit.batch.results import Screen, write_notebook, write_pages
+from evalkit.batch.results import Screen, write_pages
 from evalkit.batch.status import Log
-from evalkit.batch.warm import spare_grammar
 from evalkit.core.paths import asset
 from evalkit.core.problem import Problem, refusal, refuse, sentence
 from evalkit.core.result_file import FILE_NAME, versions
 from evalkit.core.store import digest, safe_name, sha256, write_json
+from evalkit.engine.notebook import Failure, notebook_parameters
 from evalkit.workbook.reader import read
 from evalkit.workbook.schema import load_schema
 from evalkit.workflows.inputs import NAMES, files_used, name_in, places_of, shared_inputs
 
-MOST_AT_ONCE = 4
+ATTEMPTS = 3  # where the machine is to blame, not the project
 LONGEST = 240  # characters of a path, with which Word and Explorer still open a file
+_LOST = Failure("kernel", ("运行这个项目的工作进程一再失去联系",))
 _INSIDE = 50  # of them for the longest name in a project's folder
 _FAULTS = {errno.ENOSPC: "full", errno.EDQUOT: "full", errno.EFBIG: "full", errno.EROFS: "denied",
            errno.EACCES: "denied", errno.EPERM: "denied", errno.ENOENT: "gone"}  # fmt: skip
@@ -47,27 +48,34 @@ def run_batch(
     only: Sequence[str] | None = None,
     where: Sequence[str] = (),
     timeout: float = 600,
+    scheduler: str | None = None,
     reporter: Screen | None = None,
 ) -> BatchOutcome:
     """Run every project of a list; one project's failure stops nothing.
 
     Projects whose inputs, notebook, template, policy and evalkit are as at their last good run
     are passed over unless `force`. `only` and `where` `choose` some; `timeout` is in seconds, for
-    each project. Writes ``summary.xlsx``, ``index.html``, ``manifest.jsonl`` and
+    each project. With `scheduler`, an address like ``tcp://host:8786``, workers of a Dask cluster
+    run them. Writes ``summary.xlsx``, ``index.html``, ``manifest.jsonl`` and
     ``run_log.jsonl`` into `out`.
 
     Raises:
-        EvalkitError: the list is wrong or the output folder cannot be written; nothing ran. Or
-            the summary cannot be written; all else is.
+        EvalkitError: the list is wrong, the output folder cannot be written, or the cluster is
+            not fit; nothing ran. Or the summary cannot be written; all else is.
     """
     listed = read_list(list_path)
     wanted = choose(listed, only, where)
     refuse(_too_long(out, wanted))
     source = {"file": list_path.name, "sha256": sha256(list_path)}
-    at_once = min(MOST_AT_ONCE, os.cpu_count() or 1) if jobs is None else jobs
-    batch = _Batch(force, timeout, reporter or Screen(), list=source)
+    batch = _Batch(force, reporter or Screen(), list=source)
     with opened(out, **batch.facts, **versions()) as manifest:
-        done = batch.run(manifest, wanted, max(at_once, 1))
+        order = order_of(manifest.out, wanted, jobs, batch.shared, timeout)
+        runner: Runner = Here(order)
+        if scheduler:
+            from evalkit.batch.cluster import Cluster
+
+            runner = Cluster(scheduler, order, list_path.resolve(), jobs)
+        done = batch.run(manifest, wanted, runner)
         outcomes = [done.get(job.code) or batch.left_out(job) for job in listed]
         try:
             pages = batch.pages(outcomes)
@@ -93,9 +101,10 @@ def run_one(
     folder = safe_name(f"{code}_{name}")
     job = Job(1, code, name, book, workbook, folder, parameters, tuple(known))
     refuse(_too_long(out, [job]))
-    batch = _Batch(True, timeout, Screen())
+    batch = _Batch(True, Screen())
     with opened(out, **batch.facts, **versions()) as manifest:
-        return batch.end(batch.run(manifest, [job], 1).values())
+        runner = Here(order_of(manifest.out, [job], 1, batch.shared, timeout))
+        return batch.end(batch.run(manifest, [job], runner).values())
 
 
 def _too_long(out: Path, jobs: Iterable[Job]) -> Iterator[Problem]:
@@ -109,67 +118,30 @@ def _too_long(out: Path, jobs: Iterable[Job]) -> Iterator[Problem]:
             yield sentence(f"list.{kind}", cell=f"第 {job.row} 行", name=job.name, **facts)
 
 
-class Ended(NamedTuple):
-    """How a notebook's run ended, and the seconds of its stages."""
-
-    failure: Failure | None
-    stages: tuple[tuple[str, float], ...]
-
-
-def perform(
-    job: Job, place: Path, shown: Path, timeout: float,
-    tell: Callable[[str], None], stopped: threading.Event,
-) -> Ended:  # fmt: skip
-    """Run a job's notebook in the folder `place`, and write there the notebook and its HTML.
-
-    They call the folder `shown`, where all of it will lie in the end. Job, folders, timeout and
-    what is returned can be pickled; `tell` and `stopped` tie a run to this process.
-    """
-    spare_grammar()
-    from evalkit.batch.engine import Run  # a second, spared where nothing runs
-
-    begun: dict[str, float] = {}  # a stage's second; the cells under a heading are one
-
-    def stage(name: str) -> None:
-        if name not in begun:
-            begun[name] = time.monotonic()
-            tell(name)
-
-    run = Run(job.notebook, job.injected(place), place, timeout, stage, stopped)
-    run.execute()
-    if run.node is not None:
-        stage("生成网页")
-        write_notebook(place, job, run.node, run.failure, shown)
-    spans = zip(begun.items(), [*begun.values(), time.monotonic()][1:], strict=True)
-    return Ended(run.failure, tuple((name, round(end - at, 3)) for (name, at), end in spans))
-
-
 class _Batch:
     """The runs into one output folder; `_project` and below work in the pool's threads."""
 
-    def __init__(self, force: bool, timeout: float, reporter: Screen, **facts: Any) -> None:
+    def __init__(self, force: bool, reporter: Screen, **facts: Any) -> None:
         self.begun, self.facts = time.monotonic(), {"id": secrets.token_hex(4), **facts}
-        self.force, self.timeout, self.reporter = force, timeout, reporter
+        self.force, self.reporter = force, reporter
         self.shared = shared_inputs()
         self.known: dict[tuple[Path, str], str] = {}  # hashes of what several projects use
         self.stopped = threading.Event()  # once set, no run goes on
-        self.notebooks: list[Path] = []
-        self.at_once = 1
 
-    def run(self, manifest: Manifest, jobs: Sequence[Job], at_once: int) -> dict[str, Outcome]:
+    def run(self, manifest: Manifest, jobs: Sequence[Job], runner: Runner) -> dict[str, Outcome]:
         """Run all; Ctrl-C ends what is running and leaves the rest for the next time."""
-        self.manifest, self.out = manifest, manifest.out
+        self.manifest, self.out, self.runner = manifest, manifest.out, runner
+        at_once = runner.at_once
         self.log = Log(self.out, self.facts["id"])
         self.log.add("begin", **self.facts, total=len(jobs), at_once=at_once, pid=os.getpid())
-        self.reporter.begin(len(jobs), at_once)
-        self.notebooks, self.at_once = [job.notebook for job in jobs], at_once
+        self.reporter.begin(len(jobs), at_once, runner.told)
         done: dict[str, Outcome] = {}
         with ExitStack() as stack:
             if threading.current_thread() is threading.main_thread():
                 # a KeyboardInterrupt could fall anywhere, and be lost there: Ctrl-C sets an event
                 before = signal.signal(signal.SIGINT, lambda *_: self.stopped.set())
                 stack.callback(signal.signal, signal.SIGINT, before)
-            stack.callback(_close_kernels)
+            stack.callback(runner.close)
             pool = stack.enter_context(ThreadPoolExecutor(at_once, "evalkit"))
             finished = SimpleQueue[Future[Outcome]]()
             for job in jobs:
@@ -236,8 +208,10 @@ class _Batch:
         inputs = inputs_of(job, self.shared, places, self.known)
         if self.force or not self.manifest.unchanged(job.folder, digest(inputs)):
             self._tell(job, "准备")
-            with self.manifest.workplace(job.folder) as place:
-                return self._make(job, place, inputs, places)
+            for _ in range(ATTEMPTS):
+                with self.manifest.workplace(job.folder) as place, suppress(Lost):
+                    return self._make(job, place, inputs, places)
+            return Outcome(job, self.out / job.folder, "失败", _LOST)
         edited = (Path(name).name for name in self.manifest.edited(job.folder))
         notes = tuple(f"{name} 有人工修改，保持原样" for name in edited)
         told = _told(self.manifest.last[job.folder])
@@ -247,11 +221,7 @@ class _Batch:
         """Run a project in a folder of its own and put in place what it made."""
         folder, tell, before = self.out / job.folder, partial(self._tell, job), marks(place)
         self.manifest.add("intent", job.folder, code=job.code, inputs=inputs, places=places)
-        from evalkit.batch import kernels  # a second, spared where nothing runs
-
-        if way := kernels.prepare(self.out, self.notebooks, self.at_once):
-            self.reporter.console.print(f"计算进程：{kernels.WAYS[way]}")
-        ended = perform(job, place, folder, self.timeout, tell, self.stopped)
+        ended = self.runner.perform(job, place, folder, tell, self.stopped)
         failure = ended.failure
         if failure and failure.kind == "stopped":
             self.manifest.add("stopped", job.folder, code=job.code)
@@ -316,11 +286,6 @@ def _changed(job: Job, inputs: Mapping[str, str], shared: dict[str, str]) -> lis
     except OSError:
         return [NAMES["workbook"]]
     return [label for name, label in NAMES.items() if now[name] != inputs[name]]
-
-
-def _close_kernels() -> None:
-    if loaded := sys.modules.get("evalkit.batch.kernels"):
-        loaded.close()
 
 
 def _notes(made: Collection[str], kept: Mapping[str, Path]) -> Iterator[str]:

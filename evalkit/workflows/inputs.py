@@ -24,10 +24,13 @@ _PLACE = re.compile("文件夹|列名对应表|答卷文件")  # the labels of f
 _IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff"}
 
 
-def shared_inputs() -> dict[str, str]:
-    """Digests of what every project uses: evalkit's source and the params of the workspace."""
+def shared_inputs(start: Path | None = None) -> dict[str, str]:
+    """Digests of what every project uses: evalkit's source and the params of the workspace.
+
+    The workspace is that of the folder `start`, or of this process.
+    """
     package = Path(__file__).resolve().parents[1]
-    params = workspace() / "params"
+    params = workspace(start) / "params"
     used = (path for path in params.rglob("*.*") if not path.is_relative_to(params / "demo"))
     source = (path for path in package.rglob("*.*") if path.suffix != ".pyc")  # code and texts
     return {"evalkit": _tree(package, source), "params": _tree(params, used)}

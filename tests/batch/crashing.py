@@ -28,11 +28,11 @@ import nbformat.v4 as v4
 import pytest
 from batch_support import FILES, HEADERS, row, write_list
 
-from evalkit.batch import run
-from evalkit.batch.outcome import Failure
+from evalkit.batch import perform, run
 from evalkit.batch.record import RUNNING
 from evalkit.core import model, result_file
 from evalkit.core.problem import EvalkitError
+from evalkit.engine.notebook import Failure
 
 CODES = [f"{n:02}" for n in range(1, 5)]
 REPORT = "评价报告.docx"
@@ -80,10 +80,12 @@ def _notebook(folder: Path, job: Any, *_: Any) -> None:
 
 def install(patch: pytest.MonkeyPatch) -> None:
     """Let this process run such batches."""
-    engine: Any = types.ModuleType("evalkit.batch.engine")
-    engine.Run = Run
-    patch.setitem(sys.modules, "evalkit.batch.engine", engine)
-    patch.setattr(run, "write_notebook", _notebook)
+    idle = {"prepare": lambda *_: None, "close": lambda: None}
+    for name, part in (("run", {"Run": Run}), ("kernels", idle)):
+        module = types.ModuleType(f"evalkit.engine.{name}")
+        vars(module).update(part)
+        patch.setitem(sys.modules, module.__name__, module)
+    patch.setattr(perform, "write_notebook", _notebook)
     patch.setattr(run, "shared_inputs", lambda: SHARED)
 
 

@@ -9,11 +9,12 @@ import pytest
 from batch_support import FILES, indicator
 
 from evalkit.batch.jobs import Job
-from evalkit.batch.outcome import Failure, Outcome
+from evalkit.batch.outcome import Outcome
 from evalkit.batch.results import PAGES, computed_total, write_index, write_summary
 from evalkit.core import result_file, store
 from evalkit.core.model import Adjustment
 from evalkit.core.problem import Problem
+from evalkit.engine.notebook import Failure
 
 HOSTILE = ["=cmd|' /C calc'!A0", "+1", "-1+1", "@SUM(A1)", "http://example.test/x", "{=1}"]
 

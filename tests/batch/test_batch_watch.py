@@ -15,10 +15,11 @@ from crashing import CODES, Meanwhile, Mute, again
 from rich.console import Console
 
 from evalkit.batch import run
-from evalkit.batch.outcome import Failure, Outcome
+from evalkit.batch.outcome import Outcome
 from evalkit.batch.results import Screen
 from evalkit.batch.status import LOG, Log, read_status
 from evalkit.core.problem import EvalkitError
+from evalkit.engine.notebook import Failure
 
 
 def command(place, *arguments: str, encoding: str = "utf-8") -> tuple[int, str]:

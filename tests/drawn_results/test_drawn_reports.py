@@ -13,11 +13,11 @@ import support
 import test_traces
 from docx import Document
 
-from evalkit.batch.jobs import notebook_parameters
 from evalkit.batch.outcome import Job
 from evalkit.batch.run import inputs_of
 from evalkit.core import result_file
 from evalkit.core.model import Result
+from evalkit.engine.notebook import notebook_parameters
 from evalkit.review.copies import review_copy
 from evalkit.verify.report import check_report
 from evalkit.workflows import project_evaluation as evaluation

@@ -17,9 +17,9 @@ import pytest
 from batch_support import FILES
 from jupyter_client.connect import LocalPortCache
 
-from evalkit.batch import kernels
-from evalkit.batch.engine import Run, plain
-from evalkit.batch.outcome import Failure
+from evalkit.engine import kernels
+from evalkit.engine.notebook import Failure, plain
+from evalkit.engine.run import Run
 
 pytestmark = pytest.mark.xdist_group("batch-engine")
 
@@ -173,6 +173,8 @@ def test_a_run_can_be_stopped_from_another_thread(tmp_path):
 
 
 def test_a_kernel_that_does_not_start_is_told_with_its_last_words(tmp_path, monkeypatch):
+    monkeypatch.setenv("EVALKIT_KERNELS", "ready")
+    monkeypatch.setattr(kernels, "_SOURCES", {})
     command = [sys.executable, "-c", "raise SystemExit('没有内核')"]
     spec = {"argv": command, "display_name": "", "language": ""}
     monkeypatch.setattr(kernels, "get_kernel_dict", lambda: spec)

@@ -21,12 +21,14 @@ import pytest
 from batch_support import lay_out, row, write_list
 from rich.console import Console
 
-from evalkit.batch import kernels
-from evalkit.batch.engine import ATTEMPTS, Run
 from evalkit.batch.jobs import read_list
 from evalkit.batch.results import Screen
 from evalkit.batch.run import run_batch
+from evalkit.batch.status import LOG
 from evalkit.core.paths import asset
+from evalkit.engine import kernels
+from evalkit.engine.run import ATTEMPTS, Run
+from evalkit.engine.warm import WAYS
 
 pytestmark = [
     pytest.mark.xdist_group("batch-kernels"),
@@ -277,7 +279,7 @@ def test_a_lost_warm_parent_is_replaced_and_its_project_runs_again(execute, tmp_
 
 
 def test_where_no_parent_can_be_warmed_kernels_are_started_ahead(execute, tmp_path, monkeypatch):
-    refusal = "import sys\nif 'evalkit.batch.warm' in sys.orig_argv: raise SystemExit(1)"
+    refusal = "import sys\nif 'evalkit.engine.warm' in sys.orig_argv: raise SystemExit(1)"
     (tmp_path / "sitecustomize.py").write_text(refusal, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(kernels, "_SOURCES", {})
@@ -296,7 +298,7 @@ def test_nothing_outlives_a_killed_driver(tmp_path):
     code = f"""
 import threading, time
 from pathlib import Path
-from evalkit.batch.engine import Run
+from evalkit.engine.run import Run
 run = Run(Path({str(path)!r}), {{}}, Path({str(tmp_path)!r}))
 threading.Thread(target=run.execute, daemon=True).start()
 while len(run.started) < 3:
@@ -320,9 +322,9 @@ def test_ctrl_c_ends_a_batch_cleanly_and_the_next_goes_on(tmp_path):
     env = os.environ | {"PYTHONUTF8": "1", "COLUMNS": "200"}
     pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": env}
     with subprocess.Popen(command, start_new_session=True, cwd=place, **pipe) as driver:
-        hung = place / "成果" / "2_乙"
-        assert soon(hung.exists, 2 * kernels.START)
-        time.sleep(2)
+        log = place / "成果" / LOG
+        hung = '"code": "2", "name": "乙", "stage": "等待"'
+        assert soon(lambda: log.exists() and hung in log.read_text("utf-8"), 2 * kernels.START)
         below = [child.pid for child in psutil.Process(driver.pid).children(recursive=True)]
         os.killpg(driver.pid, signal.SIGINT)  # as a terminal does
         said, errors = driver.communicate(timeout=kernels.START)
@@ -403,7 +405,7 @@ def test_the_kit_says_where_kernels_come_from(tmp_path, way, monkeypatch):
     before = {*psutil.Process().children(recursive=True)}
     batch = run_batch(path, place / "成果", jobs=2, reporter=Screen(console))
     assert batch.exit_code == 0
-    assert f"计算进程：{kernels.WAYS[way]}" in console.export_text()
+    assert f"计算进程{WAYS[way]}，同时运行 2 个项目" in console.export_text()
     assert {*psutil.Process().children(recursive=True)} == before
 
 

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from operator import methodcaller
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -19,13 +18,10 @@ from typing import Any
 import nbformat
 from nbclient.exceptions import DeadKernelError
 from papermill import engines, exceptions, execute, models, translators
-from pydantic_core import to_jsonable_python
 
-from evalkit.batch import kernels
-from evalkit.batch.entry import Engine
-from evalkit.batch.jobs import declared
-from evalkit.batch.outcome import ERROR_TAG, Failure, Kind
-from evalkit.batch.results import SILENT
+from evalkit.engine import kernels
+from evalkit.engine.entry import Engine
+from evalkit.engine.notebook import ERROR_TAG, SILENT, Failure, Kind, declared, plain
 
 NAME = "evalkit"  # our key in papermill's registries; nobody else's run is touched
 FIGURE_TAG = "figure"
@@ -199,16 +195,6 @@ class _Translator(translators.PythonTranslator):  # type: ignore[misc]
 
 engines.papermill_engines.register(NAME, Engine)
 translators.papermill_translators.register(NAME, _Translator)
-
-
-def plain(value: Any) -> Any:
-    """A parameter as JSON types: numpy scalars unwrapped, dates ISO, decimals as text.
-
-    >>> from datetime import date
-    >>> plain({"day": date(2025, 6, 30), "codes": ("001",)})
-    {'day': '2025-06-30', 'codes': ['001']}
-    """
-    return to_jsonable_python(value, fallback=methodcaller("item"))
 
 
 def _place(node: Any, index: int) -> tuple[str, int | None]:

@@ -22,7 +22,7 @@ class Engine(NBClientEngine):  # type: ignore[misc]
 
         `run`, if the batch asks, is told of the client before the first cell.
         """
-        from evalkit.batch import kernels
+        from evalkit.engine import kernels
 
         folder = run.folder if run else Path.cwd()
         with kernels.kernel(folder, Path(options["input_path"])) as kernel:

@@ -1,6 +1,6 @@
 """The warm parent: it has imported what notebooks need, and each kernel is forked from it.
 
-`kernels` starts it as ``python -P -m evalkit.batch.warm FD NEEDS`` and asks for a kernel by one
+`kernels` starts it as ``python -P -m evalkit.engine.warm FD NEEDS`` and asks for a kernel by one
 byte over the socket FD, with two descriptors: the kernel's line and its log. Over the line come the
 order (arguments, environment, folder), back go the child's pid and at last its exit code. What must
 not be shared is made after the fork: sockets, threads, random numbers.
@@ -17,8 +17,10 @@ import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
+Way = Literal["forked", "ready"]
+WAYS: dict[Way, str] = {"forked": "由预热进程派生", "ready": "预先启动"}
 NUMBER = 4  # bytes of a pid or exit code on a line
 _LOOK = 0.02  # seconds between two looks for children that have ended
 INLINE = "module://matplotlib_inline.backend_inline"
@@ -26,6 +28,13 @@ NEEDED = (
     "ipykernel.kernelapp", "ipykernel.debugger", "IPython.core.completer", "matplotlib.pyplot",
     "matplotlib_inline.backend_inline", "pandas",
 )  # fmt: skip
+
+
+def default_way() -> Way:
+    """What EVALKIT_KERNELS says, else fork where it is sound."""
+    asked = os.environ.get("EVALKIT_KERNELS")
+    can_fork = hasattr(os, "fork") and (sys.platform != "darwin" or asked == "forked")
+    return "forked" if can_fork and asked != "ready" else "ready"
 
 
 def spare_grammar() -> None:

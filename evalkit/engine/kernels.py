@@ -16,14 +16,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty
 from time import monotonic, sleep
-from typing import Any, Literal
+from typing import Any
 
 import psutil
 from ipykernel.kernelspec import get_kernel_dict
@@ -33,21 +33,12 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_core.utils import ensure_event_loop, run_sync
 
-from evalkit.batch.warm import INLINE, NUMBER
 from evalkit.core.paths import workspace
+from evalkit.engine.warm import INLINE, NUMBER, Way, default_way
 
-Way = Literal["forked", "ready"]
-WAYS: dict[Way, str] = {"forked": "由预热进程派生", "ready": "预先启动"}
 START = 60  # seconds that a kernel or a warm parent may take
 _FEW = 3  # runs of a notebook for which a rehearsal of two seconds is not worth while
 _SOCKET_PATH = 80  # characters of a folder that leave room for the names of sockets
-
-
-def default_way() -> Way:
-    """What EVALKIT_KERNELS says, else fork where it is sound."""
-    asked = os.environ.get("EVALKIT_KERNELS")
-    can_fork = hasattr(os, "fork") and (sys.platform != "darwin" or asked == "forked")
-    return "forked" if can_fork and asked != "ready" else "ready"
 
 
 def _environment() -> dict[str, str]:
@@ -210,13 +201,13 @@ class WarmParent:
     way: Way = "forked"
     worked = False
 
-    def __init__(self, folder: Path, notebooks: Sequence[Path], at_once: int) -> None:
-        self.notebooks, self.at_once, self._lock = notebooks, at_once, threading.Lock()
+    def __init__(self, folder: Path, runs: Mapping[str, int], at_once: int, state: str) -> None:
+        self.runs, self.at_once, self.state = runs, at_once, state
+        self._lock = threading.Lock()
         self.control, theirs = socket.socketpair()
         self.control.settimeout(START)
-        runs = Counter(notebook.stem for notebook in notebooks)
         needs = json.dumps([[*runs], [name for name, number in runs.items() if number > _FEW]])
-        command = [sys.executable, "-P", "-m", "evalkit.batch.warm", str(theirs.fileno()), needs]
+        command = [sys.executable, "-P", "-m", "evalkit.engine.warm", str(theirs.fileno()), needs]
         nothing = subprocess.DEVNULL
         self.process = subprocess.Popen(  # noqa: S603 in a session of its own, away from Ctrl-C
             command, cwd=folder, env=_environment(), pass_fds=[theirs.fileno()],
@@ -256,7 +247,7 @@ class WarmParent:
 
 
 class ReadyKernels:
-    """Kernels started ahead of need by jupyter_client, at most one for each of the notebooks.
+    """Kernels started ahead of need by jupyter_client, at most one for each of the runs.
 
     Who wants more, or comes too early, waits for a new one.
     """
@@ -264,11 +255,11 @@ class ReadyKernels:
     way: Way = "ready"
     lost, worked = False, True
 
-    def __init__(self, folder: Path, notebooks: Sequence[Path], at_once: int) -> None:
-        self.notebooks, self.at_once, self.folder = notebooks, at_once, folder
+    def __init__(self, folder: Path, runs: Mapping[str, int], at_once: int, state: str) -> None:
+        self.runs, self.at_once, self.state, self.folder = runs, at_once, state, folder
         self._starting = ThreadPoolExecutor(max(at_once, 1), "evalkit-ahead")
         self._lock, self._ahead = threading.Lock(), deque[Future[Kernel]]()
-        self._left = len(notebooks)
+        self._left = sum(runs.values())
         for _ in range(at_once):
             self._start_ahead()
 
@@ -283,11 +274,11 @@ class ReadyKernels:
             memory_only = ["--HistoryManager.hist_file=:memory:"]
             start = {"extra_arguments": memory_only, "cwd": str(self.folder), **kernel.options()}
             run_sync(kernel.start_kernel)(**start)
-            stems = sorted({notebook.stem for notebook in self.notebooks})
-            _tell(kernel, f"__import__('evalkit.batch.warm', fromlist=['_']).load({stems})")
-        except BaseException:
+            names = sorted(self.runs)
+            _tell(kernel, f"__import__('evalkit.engine.warm', fromlist=['_']).load({names})")
+        except (RuntimeError, OSError) as error:
             _abandon(kernel)
-            raise
+            raise RuntimeError("；".join(filter(None, (str(error), kernel.last_words)))) from None
         finally:
             settle()
         return kernel
@@ -343,22 +334,28 @@ _SOURCES: dict[tuple[int, Path], WarmParent | ReadyKernels] = {}  # by process a
 _LOCK = threading.Lock()
 
 
-def prepare(folder: Path, notebooks: Sequence[Path], at_once: int = 0) -> Way | None:
-    """Get kernels ready for notebooks that will run in folders below `folder`, one a project.
+def prepare(
+    folder: Path, runs: Mapping[str, int], at_once: int = 0, state: str | None = None
+) -> None:
+    """Get kernels ready for notebooks that will run in folders below `folder`.
 
-    Returns where they will come from; None if they are ready, or getting so, already. A warm parent
-    that is lost is replaced; by kernels started ahead if it never worked.
+    `runs` says how often each will run, by its name. What was made ready for another `state` of the
+    files that notebooks read is not used again. A warm parent that is lost is replaced; by kernels
+    started ahead if it never worked.
     """
     key = os.getpid(), workspace(folder)
     with _LOCK:
         old = _SOURCES.get(key)
-        if old and not old.lost:
-            return None
-        way = default_way() if old is None or old.worked else "ready"
-        make = WarmParent if way == "forked" else ReadyKernels
-        known = (old.notebooks, old.at_once) if old else (notebooks, at_once)
-        _SOURCES[key] = make(folder, *known)
-        return way
+        if old and state not in (None, old.state):
+            old.close()
+            old = None
+        if old is None or old.lost:
+            make = WarmParent if default_way() == "forked" else ReadyKernels
+            if old is None:
+                _SOURCES[key] = make(folder, runs, at_once, state or "")
+            else:
+                make = make if old.worked else ReadyKernels
+                _SOURCES[key] = make(folder, old.runs, old.at_once, old.state)
 
 
 def close() -> None:
@@ -378,7 +375,7 @@ def kernel(folder: Path, notebook: Path) -> Iterator[Kernel]:
     Raises:
         RuntimeError, OSError: none could be started.
     """
-    prepare(folder, [notebook])
+    prepare(folder, {notebook.stem: 1})
     taken = _SOURCES[os.getpid(), workspace(folder)].take(folder)
     try:
         yield taken

@@ -1,0 +1,1 @@
+"""One notebook, executed in a warm kernel of its own."""
