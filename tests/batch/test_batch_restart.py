@@ -231,7 +231,7 @@ def test_a_workbook_changed_during_the_run_is_told_and_run_again(played):
 
 def test_a_workbook_that_has_vanished_fails_alone_in_a_sentence(played):
     class Taking(Mute):
-        def begin(self, total, at_once=1) -> None:
+        def begin(self, *_) -> None:
             (played / CODES[1] / "底稿.xlsx").unlink()
 
     done = again(played, Taking())

@@ -11,7 +11,7 @@ import sys
 import crashing
 import openpyxl
 import pytest
-from crashing import CODES, Meanwhile, Mute, again
+from crashing import CODES, Meanwhile, Mute, again, statuses
 from rich.console import Console
 
 from evalkit.batch import run
@@ -202,6 +202,11 @@ class Telling(Mute):
 
     def stage(self, job, stage) -> None:
         self.stages = [*getattr(self, "stages", []), (job.code, stage)]
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(played):
+    (played / "成果" / LOG).mkdir(parents=True)
+    assert set(statuses(again(played))) == {"完成"}
 
 
 def test_the_reporter_hears_the_stages_that_the_log_has(played):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 import zipfile
 
 import msoffcrypto.format.ooxml
@@ -78,14 +77,22 @@ def test_a_damaged_workbook_is_refused(lay, mini):
     assert "已损坏" in refusal(path, mini)
 
 
-def test_a_zip_bomb_is_refused_before_it_is_unpacked(lay, mini):
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(lay, mini, monkeypatch):
     path = lay()
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/media/bomb.bin", bytes(opener.RATIO_FROM + 1))
     assert path.stat().st_size < 100_000
-    started = time.perf_counter()
+    opened: list[str] = []
+    real = zipfile.ZipFile.open
+    monkeypatch.setattr(
+        zipfile.ZipFile,
+        "open",
+        lambda self, name, *rest, **more: (
+            opened.append(str(name)) or real(self, name, *rest, **more)
+        ),
+    )
     assert "超出正常工作簿" in refusal(path, mini)
-    assert time.perf_counter() - started < 1
+    assert not any("bomb" in name for name in opened)
 
 
 def test_a_package_of_too_many_parts_is_refused(lay, mini):
@@ -119,20 +126,15 @@ def test_a_cell_in_the_last_corner_costs_nothing(lay, mini):
     def corner(sheet):
         sheet["XFD1048576"] = "远"
 
-    started = time.perf_counter()
-    source = read(lay(touch={"指标": corner}), mini)
-    assert time.perf_counter() - started < 2
+    source = read(lay(touch={"指标": corner}), mini)  # 17 thousand million cells would not end
     assert [p.code for p in source.problems] == ["column.untitled"]
 
 
-def test_two_thousand_rows_are_read_in_a_moment(lay, mini):
+def test_two_thousand_rows_are_read(lay, mini):
     head = ["指标编号", "对象类别", *[f"问题{n}" for n in range(20)]]
     rows = [["A1", "居民", *[5] * 20] for _ in range(2000)]
     path = lay({"打分": [head, *rows]})
-    started = time.perf_counter()
-    source = read(path, mini)
-    assert len(source.tables["scores"]) == 2000
-    assert time.perf_counter() - started < 15
+    assert len(read(path, mini).tables["scores"]) == 2000
 
 
 HOSTILE = [
