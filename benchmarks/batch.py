@@ -4,7 +4,8 @@ All in one run on this machine: the demo's projects repeated under other codes, 
 cold start; a loop of the papermill command over some of them, and two such commands at a time. Both
 sides end with the notebook's HTML: the batch's own, here one nbconvert command a project. Then the
 same cells in one process without any notebook, and all again with half a second of work instead of
-the demo's. CPU is user and system time of all processes.
+the demo's, and the demo's list by two workers of a Dask cluster. CPU is user and system time of all
+processes.
 """
 
 from __future__ import annotations
@@ -89,9 +90,10 @@ def measured(work: Callable[[], object]) -> dict[str, Any]:
     return {"seconds": seconds, "cpu": cpu}
 
 
-def batch(projects: Path, out: Path, at_once: int | None) -> dict[str, Any]:
+def batch(projects: Path, out: Path, at_once: int | None, scheduler: str = "") -> dict[str, Any]:
     """One `run_batch` in a process of its own: as `measured`, and what that process noted."""
     command = [sys.executable, __file__, "--batch", str(projects), str(out), str(at_once or 0)]
+    command.append(scheduler)
     noted: dict[str, Any] = {}
     started = time.time()
 
@@ -104,7 +106,20 @@ def batch(projects: Path, out: Path, at_once: int | None) -> dict[str, Any]:
     return found
 
 
-def run_noting(projects: Path, out: Path, at_once: int) -> None:
+def on_cluster(projects: Path, out: Path, here: dict[str, Any], number: int) -> dict[str, float]:
+    """The list by two workers, beside the same `here` by two kernels at a time."""
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        there = batch(projects, out, None, cluster.scheduler_address)
+    return {
+        "cluster_seconds_each": there["seconds"] / number,
+        "two_here_seconds_each": here["seconds"] / number,
+        "cluster_to_two_here": there["seconds"] / here["seconds"],
+    }
+
+
+def run_noting(projects: Path, out: Path, at_once: int, scheduler: str) -> None:
     """Run a list, then print when the first project was done and the mean seconds by stage."""
     from evalkit.batch.results import Screen
     from evalkit.batch.run import run_batch
@@ -122,7 +137,8 @@ def run_noting(projects: Path, out: Path, at_once: int) -> None:
             marks[outcome.job.code].append(("", time.perf_counter()))
             super().done(outcome)
 
-    done = run_batch(projects, out, jobs=at_once or None, reporter=Noting())
+    where = {"jobs": at_once or None, "scheduler": scheduler or None}
+    done = run_batch(projects, out, reporter=Noting(), **where)
     spent: dict[str, float] = defaultdict(float)
     for steps in marks.values():
         for (stage, begun), (_, ended) in pairwise(steps):
@@ -213,12 +229,12 @@ def main() -> None:
     parser.add_argument("--loop", type=int, default=8, help="of these by the papermill command")
     parser.add_argument("--jobs", type=int, help="projects at once in the batch")
     parser.add_argument("--list", type=Path, default=asset("params", "demo", "projects.csv"))
-    parser.add_argument("--batch", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--batch", nargs=4, help=argparse.SUPPRESS)
     parser.add_argument("--in-process", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.batch:
-        projects, out, at_once = options.batch
-        return run_noting(Path(projects), Path(out), int(at_once))
+        projects, out, at_once, scheduler = options.batch
+        return run_noting(Path(projects), Path(out), int(at_once), scheduler)
     if options.in_process:
         projects, looped, out = options.in_process
         return in_process(read_list(Path(projects))[: int(looped)], Path(out))
@@ -232,6 +248,8 @@ def main() -> None:
             ours = batch(path, folder / kind / "batch", options.jobs)
             found[kind] = compare(path, looped, ours, number, folder / kind)
             found[kind]["stages"] = ours["stages"]
+        two = batch(lists["demo"], folder / "two", 2)
+        found["demo"] |= on_cluster(lists["demo"], folder / "cluster", two, number)
     if options.json:
         print(json.dumps(found))
         return None

@@ -45,6 +45,9 @@ def batch(
     only: Only = None,
     where: Where = None,
     timeout: Annotated[int, typer.Option("--timeout", min=1, help="每个项目最多运行几秒")] = 600,
+    memory: Annotated[
+        int, typer.Option("--memory", min=100, help="每个项目最多占用多少 MB")
+    ] = 4096,
     scheduler: Annotated[
         str | None, typer.Option(help="交给 Dask 集群运行，写调度程序的地址，如 tcp://主机:8786")
     ] = None,
@@ -57,7 +60,7 @@ def batch(
 
     outcome = run_batch(
         projects, out, jobs=jobs, force=force, only=_codes(only), where=where or (),
-        timeout=timeout, scheduler=scheduler,
+        timeout=timeout, memory=memory, scheduler=scheduler,
     )  # fmt: skip
     raise typer.Exit(outcome.exit_code)
 

@@ -16,6 +16,7 @@ from evalkit.engine.notebook import Failure
 from evalkit.engine.warm import WAYS, default_way, spare_grammar
 
 MOST_AT_ONCE = 4
+MB = 1024**2
 
 
 class Ended(NamedTuple):
@@ -33,6 +34,7 @@ class Order(NamedTuple):
     at_once: int  # how many notebooks one process runs
     state: str  # digest of code and params: kernels warmed by others are of no use
     timeout: float  # seconds, for each project
+    memory: int  # bytes that a project's processes may hold
 
 
 class Lost(Exception):
@@ -78,12 +80,13 @@ class Here:
 
 
 def order_of(
-    out: Path, jobs: Sequence[Job], at_once: int | None, shared: Mapping[str, str], timeout: float
-) -> Order:
-    """What is to be told about a batch to those who run its projects."""
+    out: Path, jobs: Sequence[Job], at_once: int | None, shared: Mapping[str, str],
+    timeout: float, memory: float,
+) -> Order:  # fmt: skip
+    """What is to be told about a batch to those who run its projects; `memory` is in MB."""
     most = min(MOST_AT_ONCE, os.cpu_count() or 1) if at_once is None else at_once
     runs = Counter(job.notebook.stem for job in jobs)
-    return Order(out, runs, max(most, 1), digest(shared), timeout)
+    return Order(out, runs, max(most, 1), digest(shared), timeout, int(memory * MB))
 
 
 def perform(
@@ -108,7 +111,8 @@ def perform(
             tell(name)
 
     prepare(order.out, order.runs, order.at_once, order.state)
-    run = Run(job.notebook, job.injected(place), place, order.timeout, stage, stopped)
+    given, limits = job.injected(place), (order.timeout, order.memory)
+    run = Run(job.notebook, given, place, *limits, stage, stopped)
     run.execute()
     if run.node is not None and not (run.failure and run.failure.kind == "stopped"):
         stage("生成网页")

@@ -48,16 +48,17 @@ def run_batch(
     only: Sequence[str] | None = None,
     where: Sequence[str] = (),
     timeout: float = 600,
+    memory: float = 4096,
     scheduler: str | None = None,
     reporter: Screen | None = None,
 ) -> BatchOutcome:
     """Run every project of a list; one project's failure stops nothing.
 
     Projects whose inputs, notebook, template, policy and evalkit are as at their last good run
-    are passed over unless `force`. `only` and `where` `choose` some; `timeout` is in seconds, for
-    each project. With `scheduler`, an address like ``tcp://host:8786``, workers of a Dask cluster
-    run them. Writes ``summary.xlsx``, ``index.html``, ``manifest.jsonl`` and
-    ``run_log.jsonl`` into `out`.
+    are passed over unless `force`. `only` and `where` `choose` some; `timeout` is in seconds and
+    `memory` in MB, for each project. With `scheduler`, an address like ``tcp://host:8786``, the
+    workers of a Dask cluster run them. Writes ``summary.xlsx``, ``index.html``,
+    ``manifest.jsonl`` and ``run_log.jsonl`` into `out`.
 
     Raises:
         EvalkitError: the list is wrong, the output folder cannot be written, or the cluster is
@@ -69,7 +70,7 @@ def run_batch(
     source = {"file": list_path.name, "sha256": sha256(list_path)}
     batch = _Batch(force, reporter or Screen(), list=source)
     with opened(out, **batch.facts, **versions()) as manifest:
-        order = order_of(manifest.out, wanted, jobs, batch.shared, timeout)
+        order = order_of(manifest.out, wanted, jobs, batch.shared, timeout, memory)
         runner: Runner = Here(order)
         if scheduler:
             from evalkit.batch.cluster import Cluster
@@ -85,8 +86,9 @@ def run_batch(
 
 
 def run_one(
-    notebook: str, workbook: Path, out: Path, *, timeout: float = 600, **parameters: str
-) -> BatchOutcome:
+    notebook: str, workbook: Path, out: Path, *,
+    timeout: float = 600, memory: float = 4096, **parameters: str,
+) -> BatchOutcome:  # fmt: skip
     """Run one workbook without a list, always; code and name are those in its 项目信息.
 
     Raises:
@@ -103,7 +105,7 @@ def run_one(
     refuse(_too_long(out, [job]))
     batch = _Batch(True, Screen())
     with opened(out, **batch.facts, **versions()) as manifest:
-        runner = Here(order_of(manifest.out, [job], 1, batch.shared, timeout))
+        runner = Here(order_of(manifest.out, [job], 1, batch.shared, timeout, memory))
         return batch.end(batch.run(manifest, [job], runner).values())
 
 

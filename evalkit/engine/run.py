@@ -39,9 +39,9 @@ class Run:
     parameters: dict[str, Any]
     folder: Path
     timeout: float = 600  # seconds, from the start of its process
+    memory: int = MEMORY
     on_stage: Callable[[str], None] = lambda stage: None
     stopped: threading.Event = field(default_factory=threading.Event)
-    memory: int = MEMORY
     node: Any = None  # the executed notebook, also after a failure
     failure: Failure | None = None
     started: list[int] = field(default_factory=list)

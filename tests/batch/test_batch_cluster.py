@@ -303,7 +303,7 @@ def test_workers_that_see_another_folder_are_refused(shared, tmp_path, monkeypat
 
 def test_a_run_that_was_taken_before_is_not_taken_again(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", SimpleNamespace(get_worker=lambda: None))
-    order = order_of(tmp_path, [], 1, {}, 1)
+    order = order_of(tmp_path, [], 1, {}, 1, 1)
     with pytest.raises(cluster.Lost):
         cluster.perform_there("", order, None, tmp_path, tmp_path)
 
