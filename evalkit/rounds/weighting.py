@@ -18,12 +18,12 @@ from pandas import DataFrame
 
 from evalkit.core.model import Row, Source
 from evalkit.core.numbers import finer, plain, to_decimal
-from evalkit.core.problem import EvalkitError, Problem, refuse, sentence
+from evalkit.core.problem import Problem, demand, noting, refuse, sentence
 from evalkit.policy import Policy
 from evalkit.scoring import agreement, weights
 from evalkit.scoring.findings import load_checks, run_checks
 from evalkit.scoring.rows import Line, groups, key_of
-from evalkit.scoring.weights import TOP, demand, shown
+from evalkit.scoring.weights import TOP, shown
 
 NAME, GOAL, LEVELS = "indicator_weights", "总目标", ("level1", "level2", "level3")
 AHP, MARKS, ENTROPY, CRITIC = "层次分析法", "专家打分法", "熵权法", "CRITIC法"
@@ -104,12 +104,9 @@ class Weighing:
 
     def attempt(self, about: str, make: Callable[..., T], *given: Any) -> T | None:
         """What `make` gives; None where it refuses, and why is noted."""
-        try:
+        with noting(self.problems, about):
             return make(*given)
-        except EvalkitError as error:
-            said = (p.model_copy(update={"what": f"{about}：{p.what}"}) for p in error.problems)
-            self.problems.extend(said)
-            return None
+        return None
 
     def find(self, scope: str, contexts: Iterable[Line]) -> None:
         """Run the checks of a scope; a context may say of which `file` it is."""

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from evalkit.core.model import STRICT_STAGES, Datum, Row, Scorecard, Source, Stage, problem_at
+from evalkit.core.model import STRICT_STAGES, Datum, Row, Scorecard, Source, Stage
 from evalkit.core.numbers import plain
 from evalkit.core.problem import Problem, Severity
 from evalkit.policy import Policy
-from evalkit.scoring.findings import SEVERITIES, load_checks, run_checks
+from evalkit.scoring.findings import load_checks, run_checks
 from evalkit.scoring.indicator import Indicator, split_list
 from evalkit.scoring.scorecard import grade_of, members, summed, worse
 from evalkit.scoring.texts import TEXTS, say
@@ -72,10 +72,10 @@ def check_scorecard(card: Scorecard, policy: Policy) -> Iterator[Problem]:
         if i.score is not None and not 0 <= i.score <= i.points:
             yield say("score.range", _SHEET, i.code, **facts)
     if card.total != summed(card.indicators):
-        yield say("score.sum/total", _SHEET)
+        yield say("score.sum", _SHEET, name="总分")
     for group in card.groups:
         if group.score != summed(members(card.indicators, group.level1, group.level2)):
-            yield say("score.sum/group", _SHEET, name=group.level2 or group.level1)
+            yield say("score.sum", _SHEET, name=f"“{group.level2 or group.level1}”小计")
     gradable = card.total if points == full else None  # only full points can be graded
     expected = "" if gradable is None else grade_of(gradable, bands)
     if card.grade_note and card.grade and expected:
@@ -96,8 +96,8 @@ def check_evaluation(
     checks = load_checks("project_evaluation")
     for scope, context in _scopes(source, indicators, card, policy):
         for f in run_checks(checks, {scope: [context]}):
-            code, severity = f.check.id.partition("/")[0], SEVERITIES[f.check.severity]
-            yield problem_at(Datum(cell=f.cell), code, f.what, f.check.advice, severity)
+            own = {"code": f.check.id.partition("/")[0], "indicator": ""}
+            yield f.problem("").model_copy(update=own)
 
 
 def _scopes(
