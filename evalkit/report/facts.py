@@ -5,6 +5,7 @@ from decimal import Decimal
 from evalkit.core.measure import Measure
 from evalkit.core.model import IndicatorScore, Scorecard, Source
 from evalkit.core.numbers import fixed, plain, round_to, wan
+from evalkit.report.prose import WORDS
 from evalkit.scoring.indicator import funds_evaluated, split_list
 from evalkit.scoring.measures import fund_rate
 from evalkit.survey.satisfaction import Survey
@@ -13,13 +14,6 @@ from evalkit.workbook.schema import Schema
 
 _PRINTED = ("funds", "data", "samples", "visits", "evidence", "issues", "adjustments", "self")
 _MONEY = ("initial", "budget", "arrived", "spent")
-_RATES = {  # part and whole
-    "arrival_rate": ("arrived", "budget"), "execution_rate": ("spent", "arrived"),
-    "budget_execution_rate": ("spent", "budget"),
-}  # fmt: skip
-_COVERAGE = {
-    "coverage": ("sample", "total"), "coverage_amount": ("sample_amount", "total_amount"),
-}  # fmt: skip
 
 
 def values(source: Source, survey: Survey | None) -> dict[str, Decimal]:
@@ -30,7 +24,7 @@ def values(source: Source, survey: Survey | None) -> dict[str, Decimal]:
     """
     form, rows = source.forms["project"], funds_evaluated(source)
     found = {f"funds.{field}": _sum([r[field].number for r in rows]) for field in _MONEY}
-    for key, (part, whole) in _RATES.items():
+    for key, (part, whole) in WORDS["rates"].items():
         found[f"funds.{key}"] = _rounded(fund_rate(rows, part, whole))
     for field in ("population", "sent", "returned"):
         found[f"survey.{field}"] = form[f"survey_{field}"].number
@@ -39,7 +33,7 @@ def values(source: Source, survey: Survey | None) -> dict[str, Decimal]:
         found["survey.satisfaction"] = _rounded(survey.measure)
         for key, part, whole in (("return", "returned", "sent"), ("valid", "valid", "returned")):
             found[f"survey.{key}_rate"] = _share(found[f"survey.{part}"], found[f"survey.{whole}"])
-    for key, (part, whole) in _COVERAGE.items():
+    for key, (part, whole) in WORDS["coverage"].items():
         found[f"sample.{key}"] = _coverage(source, part, whole)
     return {key: value for key, value in found.items() if value is not None}
 
@@ -107,7 +101,7 @@ def tables(
     for printed, cells in zip(found["data"], source.tables["data"], strict=True):
         printed["rate"] = _printed(cells["actual"].number, cells["plan"].number)
     for printed, cells in zip(found["samples"], source.tables["samples"], strict=True):
-        for key, (part, whole) in _COVERAGE.items():
+        for key, (part, whole) in WORDS["coverage"].items():
             printed[key] = _printed(cells[part].number, cells[whole].number)
     scores = {i.code: i for i in card.indicators}
     for issue in found["issues"]:

@@ -19,19 +19,7 @@ from evalkit.scoring.texts import TEXTS, say
 
 _SHEET = Datum(cell="指标!")  # what concerns the sheet as a whole
 
-# Without these there is no project to speak of, whatever the state of the report.
-_ALWAYS_FATAL = ("file.", "meta.", "sheet.missing", "column.missing", "list.", "project.")
-# Drafts show these, 送审稿 and 终稿 refuse them: what is missing, and what is not sure.
-_STRICT = (
-    "gap",
-    "gap.outlier",
-    "required.final",
-    "unit.missing",
-    "unit.conflict",
-    "percent.ambiguous",
-)
-# 终稿 alone refuses these; in 送审稿 they are still being explained.
-_FINAL_ONLY = ("oddity.",)
+_FATAL, _STRICT, _FINAL_ONLY = map(tuple, TEXTS["stages"].values())
 
 
 def for_stage(problems: Iterable[Problem], stage: Stage) -> list[Problem]:
@@ -44,7 +32,7 @@ def for_stage(problems: Iterable[Problem], stage: Stage) -> list[Problem]:
     strict: Severity = "error" if stage in STRICT_STAGES else "warning"
     found = []
     for problem in problems:
-        severity, fatal = problem.severity, problem.code.startswith(_ALWAYS_FATAL)
+        severity, fatal = problem.severity, problem.code.startswith(_FATAL)
         if problem.code.startswith(_FINAL_ONLY):
             severity = "error" if stage == "终稿" else "warning"
         elif problem.code in _STRICT or (severity == "error" and not fatal):
