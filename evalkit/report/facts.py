@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from evalkit.core.measure import Measure
 from evalkit.core.model import IndicatorScore, Scorecard, Source
-from evalkit.core.numbers import fixed, plain, round_to, wan
+from evalkit.core.numbers import fixed, percent, plain, round_to, wan
 from evalkit.report.prose import WORDS
 from evalkit.scoring.indicator import funds_evaluated, split_list
 from evalkit.scoring.measures import fund_rate
@@ -32,7 +32,7 @@ def values(source: Source, survey: Survey | None) -> dict[str, Decimal]:
         found["survey.valid"] = Decimal(survey.valid)
         found["survey.satisfaction"] = _rounded(survey.measure)
         for key, part, whole in (("return", "returned", "sent"), ("valid", "valid", "returned")):
-            found[f"survey.{key}_rate"] = _share(found[f"survey.{part}"], found[f"survey.{whole}"])
+            found[f"survey.{key}_rate"] = percent(found[f"survey.{part}"], found[f"survey.{whole}"])
     for key, (part, whole) in WORDS["coverage"].items():
         found[f"sample.{key}"] = _coverage(source, part, whole)
     return {key: value for key, value in found.items() if value is not None}
@@ -42,13 +42,8 @@ def _rounded(measure: Measure) -> Decimal | None:
     return None if measure.term is None else round_to(measure.term.value, 2)
 
 
-def _share(part: Decimal | None, whole: Decimal | None) -> Decimal | None:
-    """Percent with two decimals; None where a part is unknown or the whole is zero."""
-    return round_to(part / whole * 100, 2) if part is not None and whole else None
-
-
 def _printed(part: Decimal | None, whole: Decimal | None) -> str:
-    share = _share(part, whole)
+    share = percent(part, whole)
     return "" if share is None else f"{fixed(share)}%"
 
 
@@ -78,7 +73,7 @@ def _coverage(source: Source, part: str, whole: str) -> Decimal | None:
     rows = source.tables["samples"]
     if not part.endswith("amount") and len({r["unit"].text for r in rows}) != 1:
         return None
-    return _share(_sum([r[part].number for r in rows]), _sum([r[whole].number for r in rows]))
+    return percent(_sum([r[part].number for r in rows]), _sum([r[whole].number for r in rows]))
 
 
 def tables(
