@@ -22,8 +22,8 @@ _SHEET = Datum(cell="指标!")  # what concerns the sheet as a whole
 _FATAL, _STRICT, _FINAL_ONLY = map(tuple, TEXTS["stages"].values())
 
 
-def for_stage(problems: Iterable[Problem], stage: Stage) -> list[Problem]:
-    """Set each problem's severity to what it means in this state of the report.
+def for_stage(problems: Iterable[Problem], stage: Stage, file: str = "") -> list[Problem]:
+    """Set each problem's severity to what it means in this state; `file` is of those without one.
 
     >>> gap = Problem(code="gap", what="实际完成值待补充", severity="warning")
     >>> [for_stage([gap], stage)[0].severity for stage in ("初稿", "送审稿")]
@@ -37,7 +37,8 @@ def for_stage(problems: Iterable[Problem], stage: Stage) -> list[Problem]:
             severity = "error" if stage == "终稿" else "warning"
         elif problem.code in _STRICT or (severity == "error" and not fatal):
             severity = strict
-        found.append(problem.model_copy(update={"severity": severity}))
+        update = {"severity": severity, "file": problem.file or file}
+        found.append(problem.model_copy(update=update))
     return found
 
 

@@ -153,9 +153,8 @@ class Task:
         Raises:
             EvalkitError: every error that the stage does not bear, at once.
         """
-        problems = [*self.problems, *problems]
-        named = [p.model_copy(update={"file": p.file or self.path.name}) for p in problems]
-        unique = tuple(dict.fromkeys(for_stage(named, self.params.stage)))
+        staged = for_stage([*self.problems, *problems], self.params.stage, self.path.name)
+        unique = tuple(dict.fromkeys(staged))
         refuse(unique)
         forms = {sheet: form_text(self.source, self.schema, sheet) for sheet in self.source.forms}
         form, texts = forms["project"], forms.get("texts", {})
@@ -187,8 +186,7 @@ def open_task(name: str, params: TaskParams) -> Task:
     if not sound:
         label = next(f.label for f in schema.sheet("project").fields if f.id == "year")
         problems.append(sentence("project.year", at=form["year"].cell, label=label))
-    named = [p.model_copy(update={"file": p.file or path.name}) for p in problems]
-    problems = for_stage(named, params.stage)
+    problems = for_stage(problems, params.stage, path.name)
     if not sound or params.stage not in STRICT_STAGES:
         refuse(problems)  # a strict stage goes on, to refuse everything at once
     end = date.max.replace(year=int(year)) if sound and year else date.max
