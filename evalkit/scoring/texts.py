@@ -1,4 +1,4 @@
-"""What scoring says to a person and the names it knows; the words are in texts.yaml."""
+"""The names that scoring knows, which stand in texts.yaml, and how it speaks of a cell."""
 
 from decimal import Decimal
 from pathlib import Path
