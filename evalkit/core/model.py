@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from evalkit.core.problem import Problem, Severity
+from evalkit.core.problem import Problem
 
 SCHEMA_VERSION = "1.0"
 
@@ -53,21 +53,6 @@ class Datum(Frozen):
     def number(self) -> Decimal | None:
         """The value if it is a number."""
         return self.value if isinstance(self.value, Decimal) else None
-
-
-def problem_at(
-    datum: Datum, code: str, what: str, remedy: str,
-    severity: Severity = "error", indicator: str = "",
-) -> Problem:  # fmt: skip
-    """A problem at a workbook cell.
-
-    >>> print(problem_at(Datum(cell="指标!D12"), "gap", "目标值为空", "请填写"))
-    指标｜D12：目标值为空——请填写
-    """
-    book, _, own = datum.cell.rpartition("]")  # of another file: [权重/汇总表.xlsx]权重与分值!F3
-    sheet, _, cell = own.partition("!")
-    place = {"file": book.lstrip("["), "sheet": sheet, "cell": cell, "indicator": indicator}
-    return Problem(code=code, what=what, remedy=remedy, severity=severity, **place)
 
 
 Row = dict[str, Datum]  # field id → datum; the field ids are those of the sheet's schema

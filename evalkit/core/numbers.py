@@ -110,6 +110,17 @@ def wan(yuan: Decimal, digits: int = 2) -> str:
     return fixed(yuan / YUAN_PER["万元"], digits)
 
 
+def percent(part: Decimal | None, whole: Decimal | None, digits: int = 2) -> Decimal | None:
+    """Percent as printed, rounded once; None where one is unknown or there is no whole.
+
+    >>> percent(Decimal(1), Decimal(3)), percent(Decimal(1), Decimal(0))
+    (Decimal('33.33'), None)
+    """
+    if part is None or not whole:
+        return None
+    return round_to(Fraction(part) / Fraction(whole) * 100, digits)
+
+
 def rounding_tail(parts: Sequence[Decimal], printed_total: Decimal, digits: int = 2) -> bool:
     """True when rounded parts depart from their rounded total by at most n half-units.
 

@@ -1,6 +1,7 @@
 """What went wrong, where, and what to do about it: one sentence a problem, all at once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -56,20 +57,51 @@ def _sentences() -> dict[str, Any]:
 def sentence(code: str, /, **facts: Any) -> Problem:
     """The problem with this code, its sentence in sentences.yaml completed with the facts.
 
-    Facts called file, sheet, cell or indicator also say where the problem is.
+    Facts called file, sheet, cell or indicator also say where the problem is; so does the address
+    of a cell, called at: ``表!单元格``, of another file ``[权重/汇总表.xlsx]权重与分值!F3``.
 
     >>> print(sentence("yaml.file", file="national.yaml"))
     national.yaml：读不到这个文件——请检查它是否存在
+    >>> print(sentence("project.year", at="项目信息!B9", label="评价年度"))
+    项目信息｜B9：评价年度为空或不是年份——请填写四位年份
     """
     row = _sentences().get(code) or _sentences()[f"{code.partition('.')[0]}.other"]
     severity, what, remedy = (part.format(**facts) for part in row)
     place = {name: facts[name] for name in facts.keys() & {"file", "sheet", "cell", "indicator"}}
+    book, _, own = str(facts.get("at", "")).rpartition("]")
+    sheet, _, cell = own.partition("!")
+    place |= {k: v for k, v in (("file", book[1:]), ("sheet", sheet), ("cell", cell)) if v}
     return Problem(code=code, severity=severity, what=what, remedy=remedy, **place)
 
 
 def refusal(code: str, /, **facts: Any) -> EvalkitError:
     """The error that carries only this `sentence`."""
     return EvalkitError([sentence(code, **facts)])
+
+
+def demand(met: Any, code: str, /, **facts: Any) -> None:
+    """Refuse with the sentence `code` unless the condition is met."""
+    if not met:
+        raise refusal(code, **facts)
+
+
+@contextmanager
+def noting(problems: list[Problem], about: str = "", **place: str) -> Iterator[None]:
+    """Note what is refused, and go on: what it is about stands before it, `place` says where.
+
+    >>> found = []
+    >>> with noting(found, "乙表", file="甲.xlsx"):
+    ...     raise refusal("yaml.file", file="")
+    >>> print(*found)
+    甲.xlsx：乙表：读不到这个文件——请检查它是否存在
+    """
+    try:
+        yield
+    except EvalkitError as refused:
+        for problem in refused.problems:
+            update = {"what": f"{about}：{problem.what}"} if about else {}
+            update |= {key: value for key, value in place.items() if value}
+            problems.append(problem.model_copy(update=update))
 
 
 def errors(problems: Iterable[Problem]) -> list[Problem]:

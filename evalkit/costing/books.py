@@ -55,9 +55,8 @@ def audited(study: Study) -> None:
     study.allowed = table.assign(amount=table["allowed"])[["unit", "year", "item", "amount", "at"]]
     mine = table[table["unit"] == study.text("unit")]
     if mine.empty:
-        sheet, _, cell = study.task.form["unit"].cell.partition("!")
-        unknown = sentence("audit.nobody", unit=study.text("unit"), sheet=sheet, cell=cell)
-        study.problems.append(unknown)
+        unit = study.task.form["unit"]
+        study.problems.append(sentence("audit.nobody", unit=unit.text, at=unit.cell))
     study.year = int(mine["year"].max()) if len(mine) else 0
     now = [row for row in study.tables["audit"] if row["year"] == str(study.year)]
     study.tables["audit_year"] = now

@@ -1,17 +1,20 @@
 """From consumption and prices to quotas, spending standards and targets, tier by tier."""
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from evalkit.core.numbers import fine, finer, fixed, plain, to_decimal, wan
 from evalkit.core.problem import refusal, refuse, sentence
+from evalkit.core.yaml_file import load_yaml
 from evalkit.costing.study import WHOLE, Frame, Study, printed
 from evalkit.scoring.rows import Line
 from evalkit.standards import chain, costs, fiscal, people, quota, regulation
 from evalkit.standards.rows import problems
 
+_TEXTS = load_yaml(Path(__file__).with_name("texts.yaml"), texts=True)
 _RATES = ["management", "profit", "tax"]
 _HUNDRED = Decimal(100)
 
@@ -41,31 +44,24 @@ def counted(study: Study) -> None:
     posts, roster, terms = study.frame("posts"), study.frame("roster"), _Terms(study)
     if len(posts):
         sites = posts.rename(columns={"actual": "filled", "months": "worked"})
-        names = {
-            "wage": "月工资（元）",
-            "months": "年用工月数（月）",
-            "other": "其他费用（元/人·年）",
-        }
-        pay = pd.DataFrame([{key: terms[name] for key, name in names.items()}], dtype=object)
-        least, ratio = terms["每校至少（人）"], terms["配备比例（人）"]
+        pay = pd.DataFrame([terms.take("wage", "months", "other")], dtype=object)
+        least, ratio = terms["least"], terms["ratio"]
         if ratio <= 0:
-            raise refusal("quota.term", name="配备比例（人）")
+            raise refusal("quota.term", name=_TEXTS["terms"]["ratio"])
         table = people.staffing(sites, least, {None: ratio}, pay)
         due = {"needed": sum(table["posts"]), "whole": table["county"].iloc[0]}
         study.values["people"] = due | {"due": sum(table["ceiling"])}
         study.tables["posts"] = printed(table)
         _fill(study, due["needed"])
     if len(roster):
-        rate = terms["补助标准（元/年·月）"]
-        names = {"high": "封顶月补助（元）", "low": "保底月补助（元）"}
-        ends: dict[str, Any] = {key: terms[name] for key, name in names.items() if name in terms}
-        table = people.seniority(roster, {0: rate}, **ends)
+        ends: dict[str, Any] = {key: terms[key] for key in ("high", "low") if key in terms}
+        table = people.seniority(roster, {0: terms["rate"]}, **ends)
         rules = {
             "as_of": study.task.policy.as_of, "supported": (),
-            "least_age": float(terms.get("领取最低年龄（岁）", 0)),
-            "start_age": float(terms["任教最低年龄（岁）"]),
+            "least_age": float(terms.get("least_age", 0)),
+            "start_age": float(terms["start_age"]),
         }  # fmt: skip
-        if drawn := terms.get("国库支付（元）"):
+        if drawn := terms.get("treasury"):
             rules["treasury"] = drawn
         found = people.roster_problems(table, study.frame("payments"), rules)
         study.problems += found
@@ -84,14 +80,20 @@ def _fill(study: Study, volume: Any) -> None:
 
 
 class _Terms(dict[str, Decimal]):
-    """The sheet 参数 by name; one that is asked for and not filled in is refused."""
+    """The sheet 参数 by figure of texts.yaml; what is asked for and not filled in is refused."""
 
     def __init__(self, study: Study) -> None:
-        rows = study.frame("terms")
-        super().__init__({name: value for name, value, *_ in rows.to_numpy() if value is not None})
+        given = {name: value for name, value, *_ in study.frame("terms").to_numpy()}
+        named = ((key, given.get(name)) for key, name in _TEXTS["terms"].items())
+        super().__init__({key: value for key, value in named if value is not None})
 
-    def __missing__(self, name: str) -> Decimal:
-        raise refusal("quota.term", name=name)
+    def __missing__(self, key: str) -> Decimal:
+        raise refusal("quota.term", name=_TEXTS["terms"][key])
+
+    def take(self, *keys: str) -> dict[str, Decimal]:
+        """These figures; all that are missing are refused at once."""
+        refuse(sentence("quota.term", name=_TEXTS["terms"][k]) for k in keys if k not in self)
+        return {key: self[key] for key in keys}
 
 
 def quotas(study: Study) -> None:
@@ -156,38 +158,19 @@ def regulated(study: Study) -> None:
     km = sum(whole["volume"].dropna(), Decimal(0))
     if not km:
         raise refusal("regulation.volume", unit=unit)
-    keys = {"taxes": "税金（元）", "revenue": "总收入（元）", "upper": "上级补助（元）",
-            "profit": "利润率（%）", "profit_cap": "利润率上限（%）"}  # fmt: skip
-    score_name = "绩效得分（分）"
-    refuse(sentence("quota.term", name=n) for n in (*keys.values(), score_name) if n not in terms)
-    account = {key: terms[name] for key, name in keys.items()}
+    account = terms.take("taxes", "revenue", "upper", "profit", "profit_cap", "score")
     twice = whole[["profit", "tax"]].fillna(0).astype(bool).any(axis=1)
     study.problems += problems(whole, twice, "quota.both")
-    score = terms[score_name]
-    factor = fiscal.performance_factor(score, _bands(study)).decimal()
+    factor = fiscal.performance_factor(account["score"], _bands(study)).decimal()
     account |= {"allowed": sum(found["allowed"]), "actual": sum(found["actual"]),
                 "factor": factor, "km": km}  # fmt: skip
     due = regulation.subsidy(pd.DataFrame([account], dtype=object)).iloc[0]
-    says = [
-        ("规制成本", account["allowed"], "万元", "各项目允许计入成本之和"),
-        ("税金", account["taxes"], "万元", ""), ("总收入", account["revenue"], "万元", ""),
-        ("上级补助", account["upper"], "万元", ""),
-        ("规制亏损（政策性亏损）", due["policy_loss"], "万元", "规制成本＋税金－总收入－上级补助"),
-        ("经营性亏损", due["operating_loss"], "万元", "实际成本－规制成本，由企业承担；负数为节约"),
-        ("补贴额", due["subsidy"], "万元", f"规制亏损＋规制成本×{plain(account['profit'])}%"),
-        ("应付补贴", due["payable"], "万元", f"补贴额×绩效系数{plain(factor)}"),
-        ("单位规制成本", due["unit_cost"], "元", "规制成本÷业务量"),
-        ("单位补贴", due["unit_subsidy"], "元", "补贴额÷业务量"),
-    ]  # fmt: skip
+    told = {"profit": plain(account["profit"]), "factor": plain(factor)}
     study.tables["subsidy"] = [
-        {
-            "label": label,
-            "unit": unit,
-            "formula": how,
-            "value": (wan if unit == "万元" else fine)(value),
-        }
-        for label, value, unit, how in says
-    ]
+        {"label": label, "unit": unit, "formula": how.format(**told),
+         "value": (wan if unit == "万元" else fine)(due[name])}
+        for label, name, unit, how in _TEXTS["subsidy"]
+    ]  # fmt: skip
     beside = (
         due["subsidy"] - due["policy_loss"] + account["taxes"] if due["subsidy"] else Decimal(0)
     )

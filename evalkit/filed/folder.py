@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evalkit.core.model import Source
-from evalkit.core.problem import EvalkitError, sentence
+from evalkit.core.problem import EvalkitError, noting, sentence
 from evalkit.filed.forms import Filing, read_file
 from evalkit.filed.labels import SCHEMA, UNREAD, Labels, heading_key
 from evalkit.filed.tables import Unknown
@@ -78,13 +78,11 @@ def read_folder(folder: Path, headings: Mapping[str, str] | None = None) -> Fili
         parts = path.relative_to(folder).parts
         if path.is_dir() or any(part.startswith((".", "~$", FILE)) for part in parts):
             continue
-        try:
+        with noting(filed.problems):
             one = read_file(path, labels)
-        except EvalkitError as error:
-            one = Filing([], error.problems, [])
-        filed.sources.extend(one.sources)
-        filed.problems.extend(one.problems)
-        filed.unknown.extend(one.unknown)
+            filed.sources.extend(one.sources)
+            filed.problems.extend(one.problems)
+            filed.unknown.extend(one.unknown)
     seen: dict[tuple[str, ...], Source] = {}
     for source in filed.sources:
         project = source.forms["project"]

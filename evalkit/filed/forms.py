@@ -24,12 +24,6 @@ from evalkit.workbook.schema import Schema, load_schema
 from evalkit.workbook.texts import BOUNDS, WORDS
 
 TOTAL = "年度资金总额"
-KINDS = {  # by a word of the title, else by a column
-    "监控": ("监控情况表", {"likelihood", "forecast"}),
-    "自评": ("自评表", {"actual", "score", "total"}),
-    "目标": ("目标申报表", {"target"}),
-}
-GRADES = {"优", "良", "中", "差", "优秀", "良好", "合格", "不合格", "较差"}
 SAME = 100  # amounts that differ by less may be of one unit
 
 _LEVEL_IDS = ("level3", "level2", "level1")
@@ -281,7 +275,7 @@ def _compare(page: Page, row: Row) -> None:
 def _read_total(grid: Grid, band: Band, row: int, own: Sequence[Area], draft: _Draft) -> None:
     """The line 总分 or 合计 under the indicators."""
     for area in own[1:]:
-        if (grade := re.split("[:：]", area.text)[-1]) in GRADES:
+        if PATTERNS["grade"].fullmatch(grade := re.split("[:：]", area.text)[-1]):
             draft.project["grade"] = grid.told(area, grade)
     for column in band.columns:
         name = _SUMS.get(column.label.spec.id, "")
@@ -444,8 +438,9 @@ def _tell(grid: Grid, rows: Iterable[int], bands: Sequence[Band], project: Row, 
     heads = {column.label.spec.id: column.head for band in bands for column in band.columns}
     place = [*titles, *heads.values(), grid.at(1, 1)][0]
     named = " ".join([*(area.text for area in titles), grid.page.title])
-    kinds = [kind for text in (named, stem) for word, (kind, _) in KINDS.items() if word in text]
-    kinds += [kind for kind, columns in KINDS.values() if columns & heads.keys()]
+    forms = tables.KINDS
+    kinds = [kind for text in (named, stem) for word, (kind, _) in forms.items() if word in text]
+    kinds += [kind for kind, columns in forms.values() if heads.keys() & columns]
     if kinds:
         project.setdefault("kind", grid.told(place, kinds[0]))
     if PATTERNS["whole"].search(named):

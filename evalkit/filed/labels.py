@@ -13,10 +13,8 @@ from evalkit.workbook.schema import Field, load_schema
 SCHEMA = "filed_form"
 UNREAD = "other"  # the sheet of headings that are known and not read
 
-_FILE = Path(__file__).with_name("patterns.yaml")
-PATTERNS = {
-    name: re.compile(text) for name, text in yaml.safe_load(_FILE.read_text("utf-8")).items()
-}
+FORMS = yaml.safe_load(Path(__file__).with_name("patterns.yaml").read_text("utf-8"))
+PATTERNS = {name: re.compile(text) for name, text in FORMS["patterns"].items()}
 _DASHES = str.maketrans("—–~", "---")
 _LONGEST = 40  # longer text is no heading
 

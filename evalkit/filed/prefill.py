@@ -8,13 +8,12 @@ from evalkit.core.model import Datum, Source
 from evalkit.core.numbers import YUAN_PER, plain
 from evalkit.core.problem import refusal
 from evalkit.filed.folder import load_headings
-from evalkit.filed.forms import read_forms
+from evalkit.filed.forms import TOTAL, read_forms
 from evalkit.workbook.blank import Content, Entry
 from evalkit.workbook.names import match_key
 from evalkit.workbook.schema import load_schema
 
 BUSINESS = "project_evaluation"
-TOTAL = "年度资金总额"
 
 
 def prefill_from(path: Path, project: str = "") -> Content:

@@ -9,7 +9,7 @@ from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from evalkit.core.model import Datum, Row
-from evalkit.filed.labels import PATTERNS, UNREAD, Label, Labels, money_unit
+from evalkit.filed.labels import FORMS, PATTERNS, UNREAD, Label, Labels, money_unit
 from evalkit.workbook.cells import normal_unit, quantity
 from evalkit.workbook.names import half, quote
 from evalkit.workbook.reader import Cell, Page, Spot, cell_name, read_datum
@@ -17,13 +17,8 @@ from evalkit.workbook.reader import Cell, Page, Spot, cell_name, read_datum
 LEVELS = {f"indicators.level{number}" for number in (1, 2, 3)}
 MONEY = {f"funds.{name}" for name in ("initial", "budget", "arrived", "spent", "forecast")}
 NAMES = {"project.name", "project.code"}
+KINDS, ORDER = FORMS["kinds"], FORMS["order"]
 HEAD_ROWS = 3  # a heading reaches over so many rows at most
-ORDER = {
-    "indicators": ("indicators", UNREAD),
-    "funds": ("funds", UNREAD),
-    "lines": ("indicators", "project", "funds", UNREAD),  # an export, one row an indicator
-    "projects": ("project", "funds", "indicators", UNREAD),  # an export, one row a project
-}
 
 
 class Area(NamedTuple):

@@ -16,7 +16,7 @@ from evalkit.core.expr import Term
 from evalkit.core.measure import direct
 from evalkit.core.model import STRICT_STAGES, Datum, Result, Row, Source, Stage
 from evalkit.core.numbers import fixed, plain, to_decimal
-from evalkit.core.problem import EvalkitError, Problem
+from evalkit.core.problem import Problem, noting
 from evalkit.core.result_file import FILE_NAME, load
 from evalkit.scoring.findings import load_checks, run_checks
 from evalkit.survey.satisfaction import OPTIONS, UNAWARE, Question, Survey
@@ -53,11 +53,8 @@ def fill_from(source: Source, stage: Stage, known: Iterable[Problem]) -> Drawn:
         at, found = form[name], None
         mine = [Path(source.path).parent / at.text / file for file in (FILE_NAME, BOOK)]
         lost = "、".join(path.name for path in mine if at.text and not path.is_file())
-        try:
+        with noting(problems, file=f"{at.text}/{FILE_NAME}"):
             found = load(mine[0])[0] if at.text and not lost else None
-        except EvalkitError as error:
-            file = f"{at.text}/{FILE_NAME}"
-            problems += [p.model_copy(update={"file": file}) for p in error.problems]
         about = {"result": found, "business": business, "strict": stage in STRICT_STAGES}
         scopes["folder"].append({"at": at, "lost": lost} | about)
         if found and found.workflow == business:

@@ -4,7 +4,8 @@ from decimal import Decimal
 
 from evalkit.core.measure import Measure
 from evalkit.core.model import IndicatorScore, Scorecard, Source
-from evalkit.core.numbers import fixed, plain, round_to, wan
+from evalkit.core.numbers import fixed, percent, plain, round_to, wan
+from evalkit.report.prose import WORDS
 from evalkit.scoring.indicator import funds_evaluated, split_list
 from evalkit.scoring.measures import fund_rate
 from evalkit.survey.satisfaction import Survey
@@ -13,13 +14,6 @@ from evalkit.workbook.schema import Schema
 
 _PRINTED = ("funds", "data", "samples", "visits", "evidence", "issues", "adjustments", "self")
 _MONEY = ("initial", "budget", "arrived", "spent")
-_RATES = {  # part and whole
-    "arrival_rate": ("arrived", "budget"), "execution_rate": ("spent", "arrived"),
-    "budget_execution_rate": ("spent", "budget"),
-}  # fmt: skip
-_COVERAGE = {
-    "coverage": ("sample", "total"), "coverage_amount": ("sample_amount", "total_amount"),
-}  # fmt: skip
 
 
 def values(source: Source, survey: Survey | None) -> dict[str, Decimal]:
@@ -30,7 +24,7 @@ def values(source: Source, survey: Survey | None) -> dict[str, Decimal]:
     """
     form, rows = source.forms["project"], funds_evaluated(source)
     found = {f"funds.{field}": _sum([r[field].number for r in rows]) for field in _MONEY}
-    for key, (part, whole) in _RATES.items():
+    for key, (part, whole) in WORDS["rates"].items():
         found[f"funds.{key}"] = _rounded(fund_rate(rows, part, whole))
     for field in ("population", "sent", "returned"):
         found[f"survey.{field}"] = form[f"survey_{field}"].number
@@ -38,8 +32,8 @@ def values(source: Source, survey: Survey | None) -> dict[str, Decimal]:
         found["survey.valid"] = Decimal(survey.valid)
         found["survey.satisfaction"] = _rounded(survey.measure)
         for key, part, whole in (("return", "returned", "sent"), ("valid", "valid", "returned")):
-            found[f"survey.{key}_rate"] = _share(found[f"survey.{part}"], found[f"survey.{whole}"])
-    for key, (part, whole) in _COVERAGE.items():
+            found[f"survey.{key}_rate"] = percent(found[f"survey.{part}"], found[f"survey.{whole}"])
+    for key, (part, whole) in WORDS["coverage"].items():
         found[f"sample.{key}"] = _coverage(source, part, whole)
     return {key: value for key, value in found.items() if value is not None}
 
@@ -48,13 +42,8 @@ def _rounded(measure: Measure) -> Decimal | None:
     return None if measure.term is None else round_to(measure.term.value, 2)
 
 
-def _share(part: Decimal | None, whole: Decimal | None) -> Decimal | None:
-    """Percent with two decimals; None where a part is unknown or the whole is zero."""
-    return round_to(part / whole * 100, 2) if part is not None and whole else None
-
-
 def _printed(part: Decimal | None, whole: Decimal | None) -> str:
-    share = _share(part, whole)
+    share = percent(part, whole)
     return "" if share is None else f"{fixed(share)}%"
 
 
@@ -84,7 +73,7 @@ def _coverage(source: Source, part: str, whole: str) -> Decimal | None:
     rows = source.tables["samples"]
     if not part.endswith("amount") and len({r["unit"].text for r in rows}) != 1:
         return None
-    return _share(_sum([r[part].number for r in rows]), _sum([r[whole].number for r in rows]))
+    return percent(_sum([r[part].number for r in rows]), _sum([r[whole].number for r in rows]))
 
 
 def tables(
@@ -107,7 +96,7 @@ def tables(
     for printed, cells in zip(found["data"], source.tables["data"], strict=True):
         printed["rate"] = _printed(cells["actual"].number, cells["plan"].number)
     for printed, cells in zip(found["samples"], source.tables["samples"], strict=True):
-        for key, (part, whole) in _COVERAGE.items():
+        for key, (part, whole) in WORDS["coverage"].items():
             printed[key] = _printed(cells[part].number, cells[whole].number)
     scores = {i.code: i for i in card.indicators}
     for issue in found["issues"]:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from evalkit.core.model import Result, Trace
 from evalkit.core.problem import SEVERITY_NAMES, Problem
-from evalkit.report.papers import policy_rows
+from evalkit.report.papers import policy_rows, problem_rows
 from evalkit.report.prose import WORDS, card_of, figure, printed
 
 # Formulas and cells are there to be read, not to be cut.
@@ -21,11 +21,8 @@ def _frame(name: str, rows: Iterable[dict[str, str]]) -> pd.DataFrame:
 
 def problems(found: Iterable[Problem]) -> pd.DataFrame:
     """Problems, errors first."""
-    rows = [
-        {**dict(p), "severity": SEVERITY_NAMES[p.severity],
-         "place": "｜".join(x for x in (p.sheet, p.cell) if x)}
-        for p in sorted(found, key=lambda p: [*SEVERITY_NAMES].index(p.severity))
-    ]  # fmt: skip
+    ranked = sorted(found, key=lambda p: [*SEVERITY_NAMES].index(p.severity))
+    rows = problem_rows(ranked, "sheet", "cell")
     nothing = {"severity": "", "place": "", "what": "没有问题", "remedy": ""}
     return _frame("problems", rows or [nothing])
 

@@ -5,7 +5,7 @@ Scores, subtotals and rates are live formulas with cached values. How the sheets
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 
 from evalkit.core.model import GroupScore, IndicatorScore, PolicyUse, Result, Scorecard
 from evalkit.core.numbers import fixed, plain
-from evalkit.core.problem import SEVERITY_NAMES
+from evalkit.core.problem import SEVERITY_NAMES, Problem
 from evalkit.ooxml.oxml import GAP
 from evalkit.policy.load import NATIONAL, value_text
 from evalkit.report.prose import card_of, mark_of, report_date
@@ -162,11 +162,12 @@ def _summary(result: Result, sheets: Mapping[str, str]) -> Content:
     return cover | {"grade": f"{GAP}（可能区间 {fixed(card.low)}～{fixed(card.high)} 分）"}
 
 
-def _problem_rows(result: Result) -> list[Row]:
+def problem_rows(problems: Iterable[Problem], *place: str) -> list[dict[str, str]]:
+    """Problems as rows; these of their fields say at which `place` they are."""
     return [
         {**dict(p), "severity": SEVERITY_NAMES[p.severity],
-         "place": "｜".join(filter(None, (p.file, p.sheet, p.cell, p.indicator)))}
-        for p in result.problems
+         "place": "｜".join(filter(None, (getattr(p, field) for field in place)))}
+        for p in problems
     ]  # fmt: skip
 
 
@@ -179,7 +180,8 @@ def write_papers(result: Result, path: Path) -> Path:
     """
     card, book = card_of(result), read_book("papers")
     records = [page for page in book["pages"] if page not in ("汇总", "*")]
-    tables = {**result.tables, "problems": _problem_rows(result), "policies": policy_rows(card)}
+    problems = problem_rows(result.problems, "file", "sheet", "cell", "indicator")
+    tables = {**result.tables, "problems": problems, "policies": policy_rows(card)}
     codes = [i.code for i in card.indicators]
     names = sheet_names(codes, ("汇总", "_meta", *records))
     summary = _summary(result, dict(zip(codes, names, strict=True)))

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from evalkit.core.model import Result, Scorecard
 from evalkit.core.numbers import fixed, plain, to_decimal
-from evalkit.core.problem import EvalkitError, Problem
+from evalkit.core.problem import Problem, noting
 from evalkit.policy import Policy
 from evalkit.scoring.indicator import Indicator
 from evalkit.scoring.sensitivity import outcomes_of, robustness_of
@@ -55,13 +55,11 @@ def tables(
     caps = [cap for i, s in both if s.vetoed and (cap := i.text("veto_cap"))]
     facts["cap"] = min(caps, key=bands.__getitem__, default="")
     problems = list[Problem]()
-    try:
+    with noting(problems, file=f"{use.profile}.yaml"):
         if card.grade:
             facts["outcomes"] = outcomes_of(indicators, card, policy, tolerance, half)
             found = robustness_of(card, policy, **facts)
             facts |= {"found": found, "bins": np.histogram(found.totals, "sturges")}
-    except EvalkitError as error:
-        problems = [p.model_copy(update={"file": f"{use.profile}.yaml"}) for p in error.problems]
     about = {"card": card, "use": use, "tolerance": tolerance, "half": half, "told": told,
              "weights": weights}  # fmt: skip
     words = Environment(loader=PackageLoader("evalkit.report", ""), autoescape=select_autoescape())

@@ -267,8 +267,7 @@ def undecided(table: Path) -> list[Problem]:
         if scan and not os.path.isfile(table.parent / scan.replace("\\", "/")):
             lacking.append("scan")
         for name in lacking:
-            sheet, _, cell = row[name].cell.partition("!")
-            place = {"file": table.name, "sheet": sheet, "cell": cell}
+            place = {"file": table.name, "at": row[name].cell}
             facts = {"label": labels[name], "why": decision if name == "reason" else kind}
             found.append(sentence(f"opinion.{name}", **place, **facts, scan=names.quote(scan)))
     return found

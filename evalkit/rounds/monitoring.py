@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.core.model import Datum, Row, Source
+from evalkit.core.numbers import percent
 from evalkit.core.paths import asset
 from evalkit.core.yaml_file import load_yaml
 from evalkit.scoring.findings import Finding, run_checks
@@ -44,9 +45,7 @@ def rate(part: Decimal | None, whole: Decimal | None) -> Decimal | None:
     >>> rate(Decimal(1), Decimal(3)), rate(Decimal(1), Decimal(0))
     (Decimal('33.33'), None)
     """
-    if part is None or whole is None or whole <= 0:
-        return None
-    return _WIDE.quantize(_WIDE.divide(part * 100, whole), Decimal(1).scaleb(-2)) + 0  # no -0.00
+    return percent(part, whole) if whole is not None and whole > 0 else None
 
 
 def completion(target: Datum, value: Datum) -> Decimal | None:

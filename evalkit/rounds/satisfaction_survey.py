@@ -5,8 +5,8 @@ Counting and estimating are the room `survey`'s; here are the workbook and the t
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from math import inf, isnan
@@ -18,27 +18,14 @@ import pandas as pd
 from evalkit.core.expr import Term
 from evalkit.core.model import Row, Source
 from evalkit.core.numbers import finer, plain, round_to, to_decimal
-from evalkit.core.problem import EvalkitError, Problem
+from evalkit.core.problem import EvalkitError, Problem, noting
 from evalkit.policy import Policy
 from evalkit.scoring.rows import Line, add_up, key_of
+from evalkit.survey import results
 from evalkit.survey.answers import Frame, decoded, grouped, read, tallied
 from evalkit.survey.estimates import frequencies, levels
 from evalkit.survey.quality import flags
 from evalkit.survey.reliability import reliability, scores
-from evalkit.survey.results import (
-    UNKNOWN,
-    Found,
-    classified,
-    decided,
-    exact,
-    joint,
-    margin,
-    measured,
-    returned,
-    sheets,
-    stratified,
-    turned,
-)  # fmt: skip
 from evalkit.survey.sample import size
 from evalkit.survey.satisfaction import OPTION_OF, OPTIONS, UNAWARE
 
@@ -174,7 +161,7 @@ def _quality(s: Study) -> None:
         silent = people.loc[~people["respondent"].isin(answered), ["respondent", "row"]]
         log += _rows(silent.assign(rule="未答满意度题", reason="满意度题均未作答"))
     said = [{name: datum.text for name, datum in row.items()} for row in rows]
-    s.tables["flags"], struck = decided(log, said, {*people["respondent"]})
+    s.tables["flags"], struck = results.decided(log, said, {*people["respondent"]})
     keys = [(row["respondent"], row["rule"]) for row in said]
     s.scopes["pending"] = [line for line in s.tables["flags"] if not line["decision"]]
     for row, key in zip(rows, keys, strict=True):
@@ -188,7 +175,7 @@ def _quality(s: Study) -> None:
         s.values[name] = len({line["respondent"] for line in lines})
     s.values["struck"] = len(struck)
     back = [name for name, row in s.questions.items() if row["reverse"].text == "是"]
-    s.table = turned(table[~table["respondent"].isin(struck)], back)
+    s.table = results.turned(table[~table["respondent"].isin(struck)], back)
     if (s.table.loc[s.table["respondent"] != "", "question"] == s.by).any():
         s.table = grouped(s.table, s.by)
 
@@ -198,7 +185,7 @@ def _sample(s: Study) -> None:
     value, online = s.policy.value, len(s.answers.people)
     modes = {"线上": [s.number("sent_online"), online, online - s.values["struck"]],
              "纸质": [s.number(f"{n}_paper") for n in ("sent", "returned", "valid")]}  # fmt: skip
-    found = returned({mode: part for mode, part in modes.items() if any(part)} or NOTHING)
+    found = results.returned({mode: part for mode, part in modes.items() if any(part)} or NOTHING)
     s.tables["sample"] = _rows(found.reset_index())
     s.values |= _line(s.tables["sample"][-1])
     cause = {"rule": "计票前剔除", "cause": s.form["paper_cause"].text}
@@ -218,18 +205,18 @@ def _sample(s: Study) -> None:
         planned = size(e, confidence, population=people, deff=deff, response=rate)
         s.values["needed"], s.values["issued"], s.subject["plan"] = planned
     if way == "random" and s.values["valid"]:
-        s.values["margin"] = margin(s.values["valid"], confidence, people, deff)
+        s.values["margin"] = results.margin(s.values["valid"], confidence, people, deff)
     least = int(value("survey_stratum_min"))
-    lines = stratified(s.table, strata, s.values.get("needed", 0), least)
+    lines = results.stratified(s.table, strata, s.values.get("needed", 0), least)
     for name, part in (("share", "population"), ("of_sample", "n")):
         lines[name] = 100 * lines[part] / max(lines[part].sum(), 1)
     s.tables["strata"], tally = _rows(lines), s.table[s.table["respondent"] == ""]
     for name in dict.fromkeys([*strata, *s.table["group"]]) if s.weighted and strata else ():
-        n = sheets(s.table[s.table["group"] == name])
+        n = results.sheets(s.table[s.table["group"] == name])
         facts = {"group": name, "n": n, "population": strata.get(name)}
         s.scopes["groups"].append({**s.form, **facts})
     s.scopes["survey"][0] = s.values | s.scopes["survey"][0] | {
-        "tally": len(tally) > 0, "asked": sheets(tally), "random": way == "random",
+        "tally": len(tally) > 0, "asked": results.sheets(tally), "random": way == "random",
         "groups": s.table["group"].any(), "strata_sum": sum(strata.values()) if strata else None,
     }  # fmt: skip
     s.subject |= {"way": way, "strata": _words(s.by)}
@@ -240,10 +227,10 @@ def _results(s: Study) -> None:
     """Each question and all together: counts, satisfaction under every mapping, the adopted one."""
     mappings, asked = s.policy.value("survey_mappings"), s.asked(SCALE, OVERALL)
     table = s.table if s.weighted else s.table.assign(group="")
-    rows, found = levels(table, asked), measured(table, asked, mappings, s.sizes, *s.how)
+    rows, found = levels(table, asked), results.measured(table, asked, mappings, s.sizes, *s.how)
     name = s.form["survey_mapping"].text if s.sizes or not s.weighted else ""  # strata are missing
-    mine = found.get(name, dict.fromkeys(asked, UNKNOWN))
-    whole = _shown(joint(mine, s.shares))
+    mine = found.get(name, dict.fromkeys(asked, results.UNKNOWN))
+    whole = _shown(results.joint(mine, s.shares))
     cells = rows.pivot_table("count", "question", "level", "sum", fill_value=0)
     cells = cells.reindex(index=asked, columns=LEVELS, fill_value=0).astype(int)
     n, all_of = cells[OPTIONS].sum(axis=1), float(sum(s.shares.values())) or 1
@@ -255,18 +242,18 @@ def _results(s: Study) -> None:
         line |= {key: row[key].text for key in ("dimension", "reverse")} | _shown(mine[question])
         line |= {"no": place + 1, "label": _words(question), "whole": whole["satisfaction"],
                  "share": 100 * float(share) / all_of if share else None,
-                 "mean": exact(counted, SCORES, s.sizes)}  # fmt: skip
+                 "mean": results.exact(counted, SCORES, s.sizes)}  # fmt: skip
         s.tables["questions" if row["kind"].text == SCALE else "overall"].append(line)
     for part, names in s.parts().items():
         line = {"dimension": part, "names": "、".join(map(_words, names))}
-        own = joint({each: mine[each] for each in names}, s.shares)
+        own = results.joint({each: mine[each] for each in names}, s.shares)
         s.tables["dimensions"].append(line | _shown(own))
     for each, values in mappings.items():
         best = "".join(f"“{o}”" for o, v in zip(OPTIONS, values, strict=True) if v == max(values))
         line = {"mapping": each, "worth": "、".join(map(plain, values)),
                 "boxes": best if len({*values}) == 2 else "",  # a share of the best levels
                 "adopted": "采用" if each == name else ""}  # fmt: skip
-        s.tables["mappings"].append(line | _shown(joint(found.get(each, {}), s.shares)))
+        s.tables["mappings"].append(line | _shown(results.joint(found.get(each, {}), s.shares)))
     how = "Σ（权重×各题满意度），" + ("各题按层加权" if s.weighted else "不按层加权")
     s.tables["adopted"] = [{"mapping": name, "valid": s.values["valid"], "how": how, **whole}]
     s.values |= {key: whole[key] for key in ("satisfaction", "low", "high")}
@@ -290,12 +277,12 @@ def _crossed(s: Study) -> None:
         order = dict.fromkeys([*s.sizes, *s.answers.options(factor), *rows["group"]])
         for group in (each for each in order if each and each in {*rows["group"]}):
             mine = rows[rows["group"] == group].assign(group="")
-            found = measured(mine, scale, {name: mappings[name]}, {}, *s.how).get(name, {})
-            n = sheets(mine[mine["question"].isin(scale)])
+            found = results.measured(mine, scale, {name: mappings[name]}, {}, *s.how).get(name, {})
+            n = results.sheets(mine[mine["question"].isin(scale)])
             line = {"factor": title, "group": group, "n": n, "label": f"{title}：{group}",
                     "whole": s.values["satisfaction"],
                     "note": "份数少" if n < s.values["least"] else ""}  # fmt: skip
-            s.tables["cross"].append(line | _shown(joint(found, s.shares)))
+            s.tables["cross"].append(line | _shown(results.joint(found, s.shares)))
             s.tables["groups"] += s.tables["cross"][-1:] if factor == by else []
             s.tables["cross_questions"] += [line | {"question": _words(asked)} | _shown(each)
                                             for asked, each in found.items()]  # fmt: skip
@@ -317,7 +304,7 @@ def _others(s: Study) -> None:
                  for row in s.lists["categories"]
                  if _key(row["question"].text) == _key(asked)}  # fmt: skip
         mine = table[table["question"] == asked]
-        found, rest = classified(mine, words)
+        found, rest = results.classified(mine, words)
         n, said = round(mine["people"].sum()), [_PERSONAL.sub("＊＊＊", text) for text in rest]
         left = {"category": "未归类", "count": len(rest), "share": 100 * len(rest) / max(n, 1)}
         line = {"question": _words(asked), "n": n}
@@ -360,17 +347,6 @@ def _reliable(s: Study) -> None:
 PARTS = (_quality, _sample, _results, _crossed, _others, _reliable)
 
 
-@contextmanager
-def noting(problems: list[Problem], **place: str) -> Iterator[None]:
-    """Note what is refused, and where, and go on."""
-    try:
-        yield
-    except EvalkitError as refused:
-        for problem in refused.problems:
-            own = {key: getattr(problem, key) or value for key, value in place.items()}
-            problems.append(problem.model_copy(update=own))
-
-
 def _tally(rows: Sequence[Row]) -> Table:
     """The sheet of paper forms as `tallied` takes it, its index the numbers of the rows."""
     lines, at = list[Line](), list[int]()
@@ -401,7 +377,7 @@ def _words(question: str) -> str:
     return _AROUND.sub("", question)
 
 
-def _shown(found: Found) -> Line:
+def _shown(found: results.Found) -> Line:
     """A satisfaction as tables and charts have it, each number rounded once."""
     names = ("satisfaction", "low", "high", "below", "above", "formula", "said")
     if found["term"] is None:

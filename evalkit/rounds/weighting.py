@@ -18,27 +18,18 @@ from pandas import DataFrame
 
 from evalkit.core.model import Row, Source
 from evalkit.core.numbers import finer, plain, to_decimal
-from evalkit.core.problem import EvalkitError, Problem, refuse, sentence
+from evalkit.core.problem import Problem, demand, noting, refuse, sentence
+from evalkit.core.yaml_file import load_yaml
 from evalkit.policy import Policy
 from evalkit.scoring import agreement, weights
 from evalkit.scoring.findings import load_checks, run_checks
 from evalkit.scoring.rows import Line, groups, key_of
-from evalkit.scoring.weights import TOP, demand, shown
+from evalkit.scoring.weights import TOP, shown
 
 NAME, GOAL, LEVELS = "indicator_weights", "总目标", ("level1", "level2", "level3")
 AHP, MARKS, ENTROPY, CRITIC = "层次分析法", "专家打分法", "熵权法", "CRITIC法"
-# what the form offers, as `scoring.weights` calls it; the first where nothing is chosen
-CHOICES = {
-    "index": {"Saaty（1980）": "saaty1980", "Saaty（2005）": "saaty2005",
-              "龚木森、许树柏（1986）": "gong1986", "Alonso与Lamata（2006）": "alonso2006"},
-    "aggregation": {"判断矩阵几何平均": "", "权重算术平均": "linear", "权重几何平均": "geometric"},
-    "combination": {"线性": "linear", "乘法": "multiplicative", "几何": "geometric"},
-    "entropy": {"": "", "比重": "share", "极差": "range"},
-}  # fmt: skip
 DROPPED, KEPT = "剔除", "采用"  # what becomes of a judgement matrix
-# headings of what `ahp` gives
-HEADS = {"weight": "s:w", "weighted_sum": "s:Aw", "ratio": "s:Aw÷w", "lambda_max": "c:λmax",
-         "ci": "c:CI", "ri": "c:RI", "cr": "c:CR"}  # fmt: skip
+CHOICES, HEADS = load_yaml(Path(__file__).with_suffix(".yaml"), texts=True).values()
 Frame = Any  # a pandas DataFrame; pandas-stubs knows no columns of Decimals
 T = TypeVar("T")
 
@@ -104,12 +95,9 @@ class Weighing:
 
     def attempt(self, about: str, make: Callable[..., T], *given: Any) -> T | None:
         """What `make` gives; None where it refuses, and why is noted."""
-        try:
+        with noting(self.problems, about):
             return make(*given)
-        except EvalkitError as error:
-            said = (p.model_copy(update={"what": f"{about}：{p.what}"}) for p in error.problems)
-            self.problems.extend(said)
-            return None
+        return None
 
     def find(self, scope: str, contexts: Iterable[Line]) -> None:
         """Run the checks of a scope; a context may say of which `file` it is."""
@@ -120,7 +108,7 @@ class Weighing:
     def chosen(self, name: str) -> str:
         """What a field of the form chooses, else the usual, as `weights` calls it."""
         text = self.subject[name] = self.form[name].text or next(iter(CHOICES[name]))
-        return CHOICES[name][text]
+        return str(CHOICES[name][text])
 
     def gather(self, sheet: str, keys: Sequence[str], known: Iterable[Sequence[str]]) -> Frame:
         """What was answered on a sheet, in every file: the keys of its place, who, text.

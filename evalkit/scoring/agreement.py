@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evalkit.scoring.weights import DATA, DIGITS, LEAST, NOISE, WORDS, Frame, demand, grid, shown
+from evalkit.core.problem import demand
+from evalkit.scoring.weights import DATA, DIGITS, LEAST, NOISE, WORDS, Frame, grid, shown
 
 WORK, SORTED, DRAWS, CONFIDENCE, MODIFIED, FAR = (float(n) for n in DATA["agreement"].values())
 

@@ -8,34 +8,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from evalkit.core.model import STRICT_STAGES, Datum, Row, Scorecard, Source, Stage, problem_at
+from evalkit.core.model import STRICT_STAGES, Datum, Row, Scorecard, Source, Stage
 from evalkit.core.numbers import plain
 from evalkit.core.problem import Problem, Severity
 from evalkit.policy import Policy
-from evalkit.scoring.findings import SEVERITIES, load_checks, run_checks
+from evalkit.scoring.findings import load_checks, run_checks
 from evalkit.scoring.indicator import Indicator, split_list
 from evalkit.scoring.scorecard import grade_of, members, summed, worse
 from evalkit.scoring.texts import TEXTS, say
 
 _SHEET = Datum(cell="指标!")  # what concerns the sheet as a whole
 
-# Without these there is no project to speak of, whatever the state of the report.
-_ALWAYS_FATAL = ("file.", "meta.", "sheet.missing", "column.missing", "list.", "project.")
-# Drafts show these, 送审稿 and 终稿 refuse them: what is missing, and what is not sure.
-_STRICT = (
-    "gap",
-    "gap.outlier",
-    "required.final",
-    "unit.missing",
-    "unit.conflict",
-    "percent.ambiguous",
-)
-# 终稿 alone refuses these; in 送审稿 they are still being explained.
-_FINAL_ONLY = ("oddity.",)
+_FATAL, _STRICT, _FINAL_ONLY = map(tuple, TEXTS["stages"].values())
 
 
-def for_stage(problems: Iterable[Problem], stage: Stage) -> list[Problem]:
-    """Set each problem's severity to what it means in this state of the report.
+def for_stage(problems: Iterable[Problem], stage: Stage, file: str = "") -> list[Problem]:
+    """Set each problem's severity to what it means in this state; `file` is of those without one.
 
     >>> gap = Problem(code="gap", what="实际完成值待补充", severity="warning")
     >>> [for_stage([gap], stage)[0].severity for stage in ("初稿", "送审稿")]
@@ -44,12 +32,13 @@ def for_stage(problems: Iterable[Problem], stage: Stage) -> list[Problem]:
     strict: Severity = "error" if stage in STRICT_STAGES else "warning"
     found = []
     for problem in problems:
-        severity, fatal = problem.severity, problem.code.startswith(_ALWAYS_FATAL)
+        severity, fatal = problem.severity, problem.code.startswith(_FATAL)
         if problem.code.startswith(_FINAL_ONLY):
             severity = "error" if stage == "终稿" else "warning"
         elif problem.code in _STRICT or (severity == "error" and not fatal):
             severity = strict
-        found.append(problem.model_copy(update={"severity": severity}))
+        update = {"severity": severity, "file": problem.file or file}
+        found.append(problem.model_copy(update=update))
     return found
 
 
@@ -72,10 +61,10 @@ def check_scorecard(card: Scorecard, policy: Policy) -> Iterator[Problem]:
         if i.score is not None and not 0 <= i.score <= i.points:
             yield say("score.range", _SHEET, i.code, **facts)
     if card.total != summed(card.indicators):
-        yield say("score.sum/total", _SHEET)
+        yield say("score.sum", _SHEET, name="总分")
     for group in card.groups:
         if group.score != summed(members(card.indicators, group.level1, group.level2)):
-            yield say("score.sum/group", _SHEET, name=group.level2 or group.level1)
+            yield say("score.sum", _SHEET, name=f"“{group.level2 or group.level1}”小计")
     gradable = card.total if points == full else None  # only full points can be graded
     expected = "" if gradable is None else grade_of(gradable, bands)
     if card.grade_note and card.grade and expected:
@@ -96,8 +85,8 @@ def check_evaluation(
     checks = load_checks("project_evaluation")
     for scope, context in _scopes(source, indicators, card, policy):
         for f in run_checks(checks, {scope: [context]}):
-            code, severity = f.check.id.partition("/")[0], SEVERITIES[f.check.severity]
-            yield problem_at(Datum(cell=f.cell), code, f.what, f.check.advice, severity)
+            own = {"code": f.check.id.partition("/")[0], "indicator": ""}
+            yield f.problem("").model_copy(update=own)
 
 
 def _scopes(

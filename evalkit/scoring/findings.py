@@ -8,9 +8,8 @@ policy values.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import cache
 from itertools import groupby
-from pathlib import Path
 from typing import Any, Literal
 
 from jinja2 import StrictUndefined
@@ -79,13 +78,7 @@ def load_checks(name: str) -> tuple[Check, ...]:
     Raises:
         EvalkitError: not a sound list of checks.
     """
-    path = asset("params", "checks", f"{name}.yaml")
-    return _load(path, path.stat().st_mtime_ns)
-
-
-@lru_cache
-def _load(path: Path, _mtime: int) -> tuple[Check, ...]:
-    return read_yaml(path, Checks, texts=True).checks
+    return read_yaml(asset("params", "checks", f"{name}.yaml"), Checks, texts=True).checks
 
 
 @cache

@@ -7,7 +7,7 @@ from typing import Any
 
 from evalkit.core.expr import Term
 from evalkit.core.model import Adjustment, Datum, GroupScore, IndicatorScore, Scorecard, Trace
-from evalkit.core.numbers import Rounding, round_to
+from evalkit.core.numbers import Rounding, percent, round_to
 from evalkit.core.problem import Problem
 from evalkit.policy import Policy
 from evalkit.scoring import indicator as read
@@ -56,7 +56,7 @@ def scorecard(
                 grade = capped
     card = Scorecard(
         indicators=tuple(scores), groups=tuple(_groups(scores, digits)),
-        points=points, total=total, low=low, high=high, rate=_rate(total, points, digits),
+        points=points, total=total, low=low, high=high, rate=percent(total, points, digits),
         grade=grade, grade_note=note,
         policies=(bands, policy.use("score_digits"), policy.use("rounding")),
     )  # fmt: skip
@@ -144,7 +144,7 @@ def _score(
     scored = IndicatorScore(
         code=code, points=points, trace=trace, gap=gap, adjustment=adjustment, score=score,
         lost=None if score is None else points - score,
-        rate=_rate(score, points, int(policy.value("score_rate_digits"))),
+        rate=percent(score, points, int(policy.value("score_rate_digits"))),
         vetoed=indicator.rule == "veto" and computed == 0 and points > 0,
         target=read.shown_target(row), actual=read.shown_actual(indicator),
         evidence=read.split_list(row["evidence"].text), elements=tuple(applied.elements),
@@ -178,17 +178,11 @@ def _limit(applied: Applied, points: Decimal) -> str:
     return "去掉最高最低" if applied.indicator.rule == "experts" and applied.notes else ""
 
 
-def _rate(score: Decimal | None, points: Decimal, digits: int) -> Decimal | None:
-    if score is None or points == 0:
-        return None
-    return round_to(Fraction(score) / Fraction(points) * 100, digits)
-
-
 def _groups(scores: Scores, digits: int) -> Iterator[GroupScore]:
     """Subtotals in report order: each level 1, then its level 2s."""
     for one in dict.fromkeys(s.level1 for s in scores):
         for two in dict.fromkeys(["", *(s.level2 for s in members(scores, one))]):
             under = members(scores, one, two)
             points, score = sum((s.points for s in under), Decimal(0)), summed(under)
-            rate = _rate(score, points, digits)
+            rate = percent(score, points, digits)
             yield GroupScore(level1=one, level2=two, points=points, score=score, rate=rate)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from evalkit.core.numbers import plain, round_to, to_decimal
-from evalkit.core.problem import EvalkitError, Problem, refusal, refuse, sentence
+from evalkit.core.problem import Problem, demand, noting, refuse, sentence
 from evalkit.core.yaml_file import load_yaml
 
 Frame = pd.DataFrame
@@ -32,12 +32,6 @@ def shown(number: float) -> str:
     if NOISE < abs(number) < 1 / 100:
         return np.format_float_positional(number, 2 + 2, unique=False, fractional=False, trim="-")
     return f"{number:.4f}".rstrip("0").rstrip(".")
-
-
-def demand(met: Any, code: str, /, **facts: Any) -> None:
-    """Refuse with the sentence `code` unless the condition is met."""
-    if not met:
-        raise refusal(code, **facts)
 
 
 def _text(cell: Any) -> str:
@@ -100,12 +94,10 @@ def grid(table: Frame, least: tuple[int, int] = (1, 1), sign: str = "") -> Frame
 def _each(parts: Mapping[str, Any], make: Callable[[Any], Any]) -> dict[str, Any]:
     """What `make` gives for each part; the problems of all of them at once, under their names."""
     demand(parts, "weight.few", n=(0, 0), least=(1, 1))
-    found, made = [], {}
+    found, made = list[Problem](), {}
     for name, part in parts.items():
-        try:
+        with noting(found, name):
             made[name] = make(part)
-        except EvalkitError as error:
-            found += [p.model_copy(update={"what": f"{name}：{p.what}"}) for p in error.problems]
     refuse(found)
     return made
 
@@ -182,8 +174,8 @@ def ahp(matrix: Frame, index: str = "saaty1980", bound: float = TOP) -> Ahp:
     """Analytic hierarchy process: weights of one level and the consistency of the judgements.
 
     A w = λmax w; CI = (λmax-n)/(n-1); CR = CI/RI, 0 for one or two items. Judgements are to be
-    looked at again from CR = 0.10 (Saaty 1980). Not for more than 15 items (group them, see
-    `hierarchy`), nor where the judgements are not ratios of importance.
+    looked at again from CR = 0.10 (Saaty 1980). Not for more than 15 items (group them), nor where
+    the judgements are not ratios of importance.
 
     Source: Saaty (1977), Journal of Mathematical Psychology 15(3); Saaty (1980). The list of
     judgements follows Saaty (2003), European Journal of Operational Research 145(1): a judgement's
@@ -262,45 +254,6 @@ def aggregate(matrices: Mapping[str, Frame], shares: Mapping[str, Any] | None = 
     refuse(sentence("weight.experts", name=n) for n, one in full.items() if {*one} != {*items})
     logs = np.log([one.loc[items, items] for one in full.values()])
     return Frame(np.exp(np.tensordot(_shares(shares, list(full)), logs, 1)), items, items)
-
-
-def hierarchy(matrices: Mapping[str, Frame], root: str, shared: bool = False, **how: Any) -> Frame:
-    """Global weights of a hierarchy: local weight × global weight of the parent.
-
-    Args:
-        matrices: by parent, the judgement matrix of its children.
-        root: the goal, parent of the first level.
-        shared: whether an item may have several parents, as alternatives have.
-        how: further arguments of `ahp`.
-
-    Returns:
-        A row an item and way down to it: level, parent, item, local, weight (global), formula,
-        leaf, cr (of the parent's matrix). Leaves sum to one; the weight of an alternative is the
-        sum of its rows.
-
-    Raises:
-        EvalkitError: what `ahp` raises, under the parent's name; no matrix of the goal; a matrix
-            that the goal does not lead to; a circle; an item of several parents unless `shared`.
-
-    >>> pair = lambda text, items: Frame([["", text], ["", ""]], list(items), list(items))
-    >>> nodes = hierarchy({"目标": pair("3", "甲乙"), "甲": pair("1", "丙丁")}, "目标")
-    >>> nodes.set_index("item")["formula"].to_dict()
-    {'甲': '1×0.75', '乙': '1×0.25', '丙': '0.75×0.5', '丁': '0.75×0.5'}
-    """
-    parts = _each(matrices, lambda matrix: ahp(matrix, **how))
-    lines, queue = list[Any](), list[Any]([(root, 1.0, (root,))] if root in parts else [])
-    for parent, whole, path in queue:  # grows as parents are met
-        cr = parts[parent].consistency["cr"]
-        for item, local in parts[parent].weights["weight"].items():
-            demand(item not in path, "weight.cycle", names="→".join([*path, item]))
-            leaf, weight, text = item not in parts, whole * local, f"{shown(whole)}×{shown(local)}"
-            lines.append((len(path), parent, item, local, weight, text, leaf, cr))
-            queue += [] if leaf else [(item, weight, (*path, item))]
-    nodes = Frame(lines, columns=DATA["nodes"])
-    lone, twice = {root, *parts} - {*nodes["parent"]}, nodes["item"].duplicated() & (not shared)
-    found = [*((n, "orphan") for n in sorted(lone)), *((n, "shared") for n in nodes["item"][twice])]
-    refuse(sentence(f"weight.{code}", name=name) for name, code in found)
-    return nodes
 
 
 # --- weights from data ---------------------------------------------------------------------------

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evalkit.core.problem import demand
 from evalkit.standards import outliers
-from evalkit.standards.outliers import QUANTILE_TYPES, Floats, Values, demand, numbers, shown
+from evalkit.standards.outliers import QUANTILE_TYPES, Floats, Values, numbers, shown
 
 NAMES: dict[str, list[str]] = outliers.TEXTS["benchmarks"]
 _QUANTILES = {"median": 0.5, "p25": 0.25, "p75": 0.75}

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evalkit.core.problem import refuse, sentence
-from evalkit.standards.outliers import TEXTS, Floats, demand, numbers, shown
+from evalkit.core.problem import demand, refuse, sentence
+from evalkit.standards.outliers import TEXTS, Floats, numbers, shown
 from evalkit.standards.rows import problems
 
 ROBUST = ("HC3", "HC2", "HC1", "HC0", "nonrobust", "cluster")

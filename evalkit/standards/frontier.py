@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from evalkit.core.problem import EvalkitError, refuse, sentence
-from evalkit.standards.outliers import Floats, demand, numbers, shown
+from evalkit.core.problem import demand, noting, refuse, sentence
+from evalkit.standards.outliers import Floats, numbers, shown
 from evalkit.standards.rows import problems
 
 Orientation = Literal["input", "output"]
@@ -57,11 +57,9 @@ def ordered(
     demand(unit in frame, "sample.column", name=unit)
     (m, s), columns, names = (len(inputs), len(outputs)), [*inputs, *outputs], frame[unit]
     found = problems(frame.assign(unit=names), names.isna() | names.duplicated(), "frontier.twice")
-    try:
+    with noting(found):
         least = max(2, enough or max(m * s, 3 * (m + s)))
         values = numbers(frame, columns, least, columns if positive else ()).to_numpy()
-    except EvalkitError as error:
-        found += error.problems
     refuse(found)
     order = np.lexsort([labels := names.astype(str).to_numpy(), *values.T[::-1]])
     return values[order], labels[order], np.argsort(order)

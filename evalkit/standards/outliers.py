@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evalkit.core.numbers import to_decimal
-from evalkit.core.problem import refusal, refuse, sentence
+from evalkit.core.problem import demand, refuse, sentence
 from evalkit.core.yaml_file import load_yaml
 from evalkit.standards.rows import problems
 
@@ -31,12 +31,6 @@ def shown(number: float, digits: int = 10) -> str:
     ('1234570', '0.3')
     """
     return np.format_float_positional(number, digits, unique=False, fractional=False, trim="-")
-
-
-def demand(met: bool, code: str, /, **facts: Any) -> None:
-    """Refuse with the sentence `code` unless the condition is met."""
-    if not met:
-        raise refusal(code, **facts)
 
 
 def numbers(

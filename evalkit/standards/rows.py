@@ -22,7 +22,5 @@ def problems(frame: pd.DataFrame, mask: Any, code: str, /, **facts: str) -> list
     found = []
     for number in np.flatnonzero(np.asarray(mask, dtype=bool)):
         row = {str(name): value for name, value in frame.iloc[number].items()}
-        sheet, _, cell = str(row.pop("at", "")).partition("!")
-        said = sentence(code, **(row | {"row": f"第 {number + 1} 行"} | facts))
-        found.append(said.model_copy(update={"sheet": sheet, "cell": cell}))
+        found.append(sentence(code, **(row | {"row": f"第 {number + 1} 行"} | facts)))
     return found

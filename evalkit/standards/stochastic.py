@@ -7,9 +7,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from evalkit.core.problem import Problem, sentence
+from evalkit.core.problem import Problem, demand, sentence
 from evalkit.standards.frontier import ordered
-from evalkit.standards.outliers import Floats, demand
+from evalkit.standards.outliers import Floats
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,14 @@
 """Satisfaction with its mapping and its error; frequencies; both by groups."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from evalkit.core.problem import refuse, sentence
-from evalkit.core.yaml_file import load_yaml
 from evalkit.survey.answers import Frame, told
 from evalkit.survey.satisfaction import OPTION_OF, OPTIONS, UNAWARE
-
-MAPPINGS: dict[str, list[Any]] = load_yaml(Path(__file__).with_name("mappings.yaml"))
 
 
 def wilson(share: Any, n: Any, confidence: float = 0.95) -> tuple[Any, Any]:
@@ -58,7 +54,7 @@ def levels(table: Frame, questions: Sequence[str]) -> Frame:
 
 
 def estimates(
-    table: Frame, questions: Sequence[str], mappings: Mapping[str, Sequence[Any]] = MAPPINGS,
+    table: Frame, questions: Sequence[str], mappings: Mapping[str, Sequence[Any]],
     populations: Mapping[str, float] | None = None, confidence: float = 0.95,
 ) -> Frame:  # fmt: skip
     """Satisfaction of each question under each mapping, in percent, with its interval.
@@ -95,13 +91,11 @@ def estimates(
 
     >>> from evalkit.survey.answers import tallied
     >>> paper = tallied(pd.DataFrame([["服务", 96, 120, 48, 12, 4]], columns=["题目", *OPTIONS]))
-    >>> estimates(paper, ["服务"]).round(2)[["mapping", "satisfaction", "low", "high"]]
+    >>> worth = {"百分赋值": [100, 75, 50, 25, 0], "前两级占比": [100, 100, 0, 0, 0]}
+    >>> estimates(paper, ["服务"], worth).round(2)[["mapping", "satisfaction", "low", "high"]]
       mapping  satisfaction    low   high
-    0    五级均值         80.86  78.73  82.98
-    1    百分赋值         76.07  73.42  78.73
-    2    递减赋值         80.14  77.77  82.51
-    3   前两级占比         77.14  71.88  81.67
-    4   前三级占比         94.29  90.92  96.45
+    0    百分赋值         76.07  73.42  78.73
+    1   前两级占比         77.14  71.88  81.67
     """
     from scipy.stats import t
 

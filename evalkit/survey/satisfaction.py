@@ -12,9 +12,9 @@ from pathlib import Path
 
 from evalkit.core.expr import Term, total
 from evalkit.core.measure import Measure
-from evalkit.core.model import Input, Table, problem_at
+from evalkit.core.model import Input, Table
 from evalkit.core.numbers import fixed
-from evalkit.core.problem import Problem
+from evalkit.core.problem import Problem, sentence
 from evalkit.core.yaml_file import load_yaml
 
 Weights = Sequence[Decimal] | None
@@ -94,9 +94,8 @@ def summarise(rows: Table, questions: Sequence[str], *, weights: Weights, top_bo
             if option := OPTION_OF.get(text):
                 answers[question] = option
             elif text:
-                what = f"答案“{text[:20]}”不是五级选项"
-                remedy = f"请填 {'、'.join(_ANSWERS)} 或 5–1"
-                problems.append(problem_at(datum, "survey.answer", what, remedy))
+                facts = {"text": text[:20], "options": "、".join(_ANSWERS)}
+                problems.append(sentence("survey.answer", at=datum.cell, **facts))
         if any(answer != UNAWARE for answer in answers.values()):
             read.append((row["group"].text if "group" in row else "", answers))
 

@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
-from evalkit.core.problem import EvalkitError, Problem
+from evalkit.core.problem import EvalkitError, Problem, sentence
 from evalkit.core.yaml_file import load_yaml
 from evalkit.ooxml import bind, package
 from evalkit.ooxml.oxml import Element, local_name, plain_text, qn, style_of
@@ -53,7 +53,7 @@ def check_template(
     try:
         document = package.open_document(path)
     except EvalkitError:
-        return [Problem(file=path.name, what="不是可用的 Word 模板", remedy="请重新生成模板")]
+        return [sentence("template.damaged", file=path.name)]
     contents.collapse(document)
     known = dict.fromkeys((*_ENGINE.globals, "block", "ref", "loop"), _UNKNOWN)
     paths = {*paths, *map(str.lower, bind.properties(document))}

@@ -22,7 +22,7 @@ from docxtpl import DocxTemplate
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
-from evalkit.core.problem import EvalkitError, Problem
+from evalkit.core.problem import EvalkitError, Problem, refusal, sentence
 from evalkit.ooxml import bind, oxml, package
 from evalkit.ooxml.oxml import Element, el, local_name, plain_text, qn, run, style_of
 from evalkit.word import contents
@@ -75,9 +75,7 @@ def render(
     document, about = _fill(template, context, blocks), context.get("document", {})
     page, outline = page_of(document), Outline.of(document)
     lacking = [t for t in about.get("headings", ()) if heading_key(t) not in outline.sections]
-    facts = {"severity": "warning", "remedy": "请在模板中补上该标题", "code": "report.outline"}
-    said = (f"报告中没有必需的章节“{title}”" for title in lacking)
-    problems = [Problem(file=template.name, what=what, **facts) for what in said]
+    problems = [sentence("report.outline", file=template.name, title=title) for title in lacking]
     if narrative:
         problems += insert_narrative(outline, page, narrative)
     _place_blocks(document, page, blocks)
@@ -128,8 +126,7 @@ def _fill(template: Path, context: Context, blocks: Blocks) -> WordDocument:
         engine = DocxTemplate(str(template))
         engine.init_docx()
     except Exception:  # whatever python-docx makes of a damaged file
-        problem = Problem(file=template.name, what="不是可用的 Word 模板", remedy="请重新生成模板")
-        raise EvalkitError([problem]) from None
+        raise refusal("template.damaged", file=template.name) from None
     contents.collapse(engine.docx)
     _mark_units(engine.docx)
 
@@ -182,9 +179,8 @@ def _template_problem(template: Path, engine: DocxTemplate, error: Exception) ->
     unknown = re.search(r"'([^']+)' is undefined|has no (?:attribute|element) '?([^']+)'?", said)
     reason = f"没有字段“{unknown[1] or unknown[2]}”" if unknown else ""
     reason = reason or _REASONS.get(type(error).__name__, said)
-    what = f"模板{heading}段落“{_words(upwards[0])[:60]}”无法生成：{reason}"
-    remedy = "请在 Word 中改正该段的字段"
-    return Problem(file=template.name, what=what, remedy=remedy, code="template.field")
+    facts = {"heading": heading, "text": _words(upwards[0])[:60], "reason": reason}
+    return sentence("template.field", file=template.name, **facts)
 
 
 def _words(xml: str) -> str:

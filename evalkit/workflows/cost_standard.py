@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.core.model import Result
-from evalkit.core.problem import EvalkitError
+from evalkit.core.problem import noting
 from evalkit.costing import books, samples, tiers
 from evalkit.costing.study import Study
 from evalkit.scoring.rows import figures
@@ -67,10 +67,8 @@ def evaluate(data: Data) -> Result:
     """
     study = Study(data, data.service)
     for part in PARTS:
-        try:
+        with noting(study.problems):
             part(study)
-        except EvalkitError as refused:
-            study.problems += refused.problems
     values = figures(**study.values)
     return data.result(study.tables, values, study.problems, study.subject)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from evalkit.core.model import Result, Source
 from evalkit.core.numbers import finer, plain
-from evalkit.core.problem import EvalkitError, Problem, refusal, sentence
+from evalkit.core.problem import EvalkitError, Problem, noting, refusal, sentence
 from evalkit.indicators import frameworks
 from evalkit.rounds import weighting
 from evalkit.rounds.weighting import GOAL, LEVELS, NAME, Weighing
@@ -60,14 +60,13 @@ def _questionnaires(task: Task) -> Iterator[Source]:
         if path.is_dir() or path.name.startswith((".", "~$")):
             continue
         task.inputs.append(path)
-        try:
+        found = list[Problem]()
+        with noting(found):
             source = read(path, task.schema)
-            found = [problem for problem in source.problems if problem.sheet in names]
+            found += [problem for problem in source.problems if problem.sheet in names]
             empty = not any(source.open_columns[sheet] for sheet in SHEETS)
             found += [sentence("weighting.empty", file=path.name)] if empty else []
             yield source
-        except EvalkitError as error:
-            found = error.problems
         # a file that cannot be read is for a draft to show, not to stop at
         task.problems.extend(p.model_copy(update={"code": f"filed.{p.code}"}) for p in found)
 

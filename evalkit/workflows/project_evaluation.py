@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from evalkit.core.measure import Measure
-from evalkit.core.model import Result, Source, problem_at
-from evalkit.core.problem import Problem
+from evalkit.core.model import Result, Source
+from evalkit.core.problem import Problem, sentence
 from evalkit.indicators import freeze
 from evalkit.policy import Policy
 from evalkit.report import drawn, facts, papers, robust
@@ -110,5 +110,4 @@ def _photos(data: Data) -> Iterator[Problem]:
     for photo in (row["photo"] for row in data.source.tables["visits"] if row["photo"].text):
         path = (folder / photo.text).resolve()
         if folder not in path.parents or not path.is_file():
-            what, remedy = f"找不到照片“{photo.text}”", "请把照片放在底稿旁的文件夹里并填相对路径"
-            yield problem_at(photo, "photo.missing", what, remedy, "warning")
+            yield sentence("photo.missing", at=photo.cell, text=photo.text)

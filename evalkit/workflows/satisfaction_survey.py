@@ -11,19 +11,8 @@ from functools import partial
 from pathlib import Path
 
 from evalkit.core.model import Result
-from evalkit.core.problem import Problem, errors, refuse
-from evalkit.rounds.satisfaction_survey import (
-    GROUND,
-    MANY,
-    OPEN,
-    OVERALL,
-    PARTS,
-    SCALE,
-    Answers,
-    Study,
-    noting,
-    read_answers,
-)  # fmt: skip
+from evalkit.core.problem import Problem, errors, noting, refuse
+from evalkit.rounds import satisfaction_survey as surveying
 from evalkit.scoring.findings import load_checks, run_checks
 from evalkit.scoring.rows import figures
 from evalkit.survey.answers import read
@@ -45,7 +34,7 @@ class Params(TaskParams):
 class Data(Task):
     """Everything that was read: the task and all answers."""
 
-    answers: Answers
+    answers: surveying.Answers
 
 
 def load(params: Params) -> Data:
@@ -57,7 +46,7 @@ def load(params: Params) -> Data:
     """
     opened = open_task(NAME, params)
     file = opened.beside("answers")
-    answers, found = read_answers(opened.source, file)
+    answers, found = surveying.read_answers(opened.source, file)
     door = run_checks(load_checks(NAME), answers.scopes(opened.source, opened.policy))
     found += [finding.problem(opened.path.name) for finding in door]
     refuse([*opened.problems, *found] if errors(found) else [])
@@ -73,9 +62,9 @@ def evaluate(data: Data) -> Result:
         EvalkitError: in a strict stage, with every error at once; in every stage, strata that
             cannot be weighed and a sample that cannot be planned.
     """
-    study, faults = Study(data.source, data.policy, data.answers), list[Problem]()
+    study, faults = surveying.Study(data.source, data.policy, data.answers), list[Problem]()
     with noting(faults):
-        for part in PARTS:
+        for part in surveying.PARTS:
             part(study)
     found = [finding.problem("") for finding in run_checks(load_checks(NAME), study.scopes)]
     refuse([*data.problems, *found, *faults] if faults else [])
@@ -95,13 +84,13 @@ def begin(file: Path) -> dict[str, list[dict[str, str]]]:
     questions, options = list[dict[str, str]](), list[dict[str, str]]()
     for name, rows in read(file)[1].groupby("question", sort=False):
         seen = [*dict.fromkeys(rows["option"])]
-        coded, kind = all(map(str.isdigit, seen)), GROUND
+        coded, kind = all(map(str.isdigit, seen)), surveying.GROUND
         if (rows["people"] < rows["count"]).any():
-            kind = MANY
+            kind = surveying.MANY
         elif not coded and {*seen} <= {*OPTION_OF}:
-            kind = OVERALL if re.search("总体|总的", str(name)) else SCALE
+            kind = surveying.OVERALL if re.search("总体|总的", str(name)) else surveying.SCALE
         elif not coded and len(seen) * 2 > len(rows) > 2:
-            kind = OPEN
+            kind = surveying.OPEN
         questions.append({"question": str(name), "kind": kind})
         options += [{"question": str(name), "code": code} for code in sorted(seen) if coded]
     return {"questions": questions, "options": options}

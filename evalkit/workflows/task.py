@@ -19,10 +19,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from evalkit.core import result_file
-from evalkit.core.model import STRICT_STAGES, Result, Row, Source, Stage, Table, problem_at
+from evalkit.core.model import STRICT_STAGES, Frozen, Result, Row, Source, Stage, Table
 from evalkit.core.paths import asset, workspace
 from evalkit.core.problem import Problem, refusal, refuse, sentence
 from evalkit.core.store import sha256, write_json
@@ -44,10 +42,8 @@ BOOK = "汇总表.xlsx"
 Writer = Callable[[Path], Path]  # writes a file there and says where it really is
 
 
-class TaskParams(BaseModel):
+class TaskParams(Frozen):
     """The parameters that every notebook has; defaults run as they are."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     workbook: str
     out: str = "outputs/试运行"
@@ -157,9 +153,8 @@ class Task:
         Raises:
             EvalkitError: every error that the stage does not bear, at once.
         """
-        problems = [*self.problems, *problems]
-        named = [p.model_copy(update={"file": p.file or self.path.name}) for p in problems]
-        unique = tuple(dict.fromkeys(for_stage(named, self.params.stage)))
+        staged = for_stage([*self.problems, *problems], self.params.stage, self.path.name)
+        unique = tuple(dict.fromkeys(staged))
         refuse(unique)
         forms = {sheet: form_text(self.source, self.schema, sheet) for sheet in self.source.forms}
         form, texts = forms["project"], forms.get("texts", {})
@@ -184,17 +179,14 @@ def open_task(name: str, params: TaskParams) -> Task:
     for field, label in (("code", "编码"), ("name", "名称")):
         listed, written = getattr(params, field), form[field].text
         if listed and written and listed != written:
-            what = f"项目清单中的{label}“{listed}”与底稿中的“{written}”不一致"
-            remedy = "请核对清单是否指向了别的项目的底稿"
-            problems.append(problem_at(form[field], f"list.{field}", what, remedy))
+            facts = {"label": label, "listed": listed, "written": written}
+            problems.append(sentence("list.differs", at=form[field].cell, **facts))
     year = form["year"].number
     sound = year is not None and not year % 1 and date.min.year <= year <= date.max.year
     if not sound:
         label = next(f.label for f in schema.sheet("project").fields if f.id == "year")
-        what = f"{label}为空或不是年份"
-        problems.append(problem_at(form["year"], "project.year", what, "请填写四位年份"))
-    named = [p.model_copy(update={"file": p.file or path.name}) for p in problems]
-    problems = for_stage(named, params.stage)
+        problems.append(sentence("project.year", at=form["year"].cell, label=label))
+    problems = for_stage(problems, params.stage, path.name)
     if not sound or params.stage not in STRICT_STAGES:
         refuse(problems)  # a strict stage goes on, to refuse everything at once
     end = date.max.replace(year=int(year)) if sound and year else date.max

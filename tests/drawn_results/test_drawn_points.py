@@ -14,8 +14,7 @@ import test_traces
 from typer.testing import CliRunner
 
 from evalkit.cli import app
-from evalkit.core.model import Datum, problem_at
-from evalkit.core.problem import EvalkitError
+from evalkit.core.problem import EvalkitError, sentence
 from evalkit.report.drawn import fill_from
 from evalkit.workbook.blank import write_blank
 from evalkit.workbook.reader import read
@@ -196,9 +195,8 @@ def test_blank_points_without_a_weights_result_are_an_error_as_before(tmp_path):
 
 
 def test_a_problem_at_a_drawn_cell_names_its_file():
-    cell = Datum(cell="[权重/汇总表.xlsx]权重与分值!F3")
-    problem = problem_at(cell, "points.range", "分值 0 须大于 0", "请改正")
-    assert str(problem) == "权重/汇总表.xlsx｜权重与分值｜F3：分值 0 须大于 0——请改正"
+    problem = sentence("points.range", at="[权重/汇总表.xlsx]权重与分值!F3", name="里程", points=0)
+    assert str(problem) == "权重/汇总表.xlsx｜权重与分值｜F3：里程：分值 0 须大于 0——请改正"
 
 
 def test_a_weights_folder_may_lie_elsewhere(tmp_path):

@@ -17,7 +17,7 @@ from evalkit.core.problem import EvalkitError
 from evalkit.policy import load as load_policy
 from evalkit.report import prose
 from evalkit.survey.answers import tallied
-from evalkit.survey.estimates import MAPPINGS, levels
+from evalkit.survey.estimates import levels
 from evalkit.survey.results import (
     classified,
     decided,
@@ -33,7 +33,11 @@ from evalkit.survey.sample import size
 from evalkit.survey.satisfaction import OPTIONS, UNAWARE
 from evalkit.workbook.schema import load_schema
 
-VALUES = {name: [Decimal(v) for v in values] for name, values in MAPPINGS.items()}
+VALUES = {name: [Decimal(v) for v in values] for name, values in {
+    "五级均值": (100, 80, 60, 40, 20), "百分赋值": (100, 75, 50, 25, 0),
+    "递减赋值": (100, 80, 60, 30, 0), "前两级占比": (100, 100, 0, 0, 0),
+    "前三级占比": (100, 100, 100, 0, 0),
+}.items()}  # fmt: skip
 counts6 = st.lists(st.integers(0, 40), min_size=6, max_size=6)
 strata = st.lists(counts6.filter(lambda row: sum(row) > 1), min_size=2, max_size=4)
 
@@ -96,7 +100,7 @@ def test_a_wider_design_effect_widens_the_interval_within_the_scale():
 
 def test_policy_has_all_five_mappings_and_an_evaluation_may_choose_any_of_them():
     national = load_policy("national", as_of=date(2024, 12, 31)).value("survey_mappings")
-    assert national == MAPPINGS  # the room's own defaults
+    assert national == VALUES
     choices = [
         next(
             f.choices for f in load_schema(name).sheet("project").fields if f.id == "survey_mapping"

@@ -27,7 +27,6 @@ from evalkit.scoring.weights import (
     entropy,
     expert_scores,
     grid,
-    hierarchy,
     shown,
     to_points,
 )
@@ -160,9 +159,7 @@ def test_nobody_s_tables_are_refused(method):
     assert codes(error) == ["weight.few"]
 
 
-@pytest.mark.parametrize(
-    "method", [ahp, complete, lambda cells: hierarchy({"目标": cells}, "目标")]
-)
+@pytest.mark.parametrize("method", [ahp, complete])
 def test_a_matrix_of_nothing_is_refused(method):
     with pytest.raises(EvalkitError) as error:
         method(pd.DataFrame())

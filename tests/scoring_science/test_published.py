@@ -8,7 +8,7 @@ import pytest
 
 from evalkit.core.problem import EvalkitError
 from evalkit.scoring.agreement import icc, kendall
-from evalkit.scoring.weights import ahp, complete, critic, entropy, hierarchy, to_points
+from evalkit.scoring.weights import ahp, complete, critic, entropy, to_points
 
 
 def upper(rows: str, names: str = "") -> pd.DataFrame:
@@ -58,21 +58,17 @@ def test_the_holiday_of_jiang_qiyuan():
     # book reckons its vectors approximately and prints three digits
     top = upper("1/2 4 3 3|7 5 5|1/2 1/3|1", "景色 费用 居住 饮食 旅途")
     below = ["2 5|2", "1/3 1/8|1/3", "1 3|3", "3 4|1", "1 1/4|1/4"]
-    matrices = {"目标": top} | {
-        name: upper(rows, "P1 P2 P3") for name, rows in zip(top, below, strict=True)
-    }
     weights, consistency, _ = ahp(top)
     assert weights["weight"].tolist() == pytest.approx(
         [0.263, 0.475, 0.055, 0.099, 0.110], abs=2e-3
     )
     assert consistency["lambda_max"] == pytest.approx(5.073, abs=1e-3)
     assert [round(consistency[name], 3) for name in ("ci", "cr")] == [0.018, 0.016]
-    nodes = hierarchy(matrices, "目标", shared=True)
-    local = nodes[nodes["leaf"]].pivot(index="parent", columns="item", values="local").loc[[*top]]
+    local = pd.DataFrame([ahp(upper(rows, "P1 P2 P3")).weights["weight"] for rows in below], top)
     printed = [[0.595, 0.277, 0.129], [0.082, 0.236, 0.682], [0.429, 0.429, 0.142],
                [0.633, 0.193, 0.175], [0.166, 0.166, 0.668]]  # fmt: skip
     assert np.allclose(local, printed, atol=2e-3)
-    resorts = nodes[nodes["leaf"]].groupby("item")["weight"].sum()
+    resorts = weights["weight"].to_numpy() @ local
     assert resorts.tolist() == pytest.approx([0.300, 0.246, 0.456], abs=2e-3)
 
 
@@ -83,12 +79,9 @@ def test_the_city_to_live_in_of_saaty_2005():
     below = ["1/2 1 1/2|2.5 1|1/2.5", "2 1/3 4|1/8 2|9", "5 1/2 2.5|1/9 1/4|7", "1/2 3 4|6 8|1",
              "1.5 1/2 4|1/3.5 2.5|9"]  # fmt: skip
     cities = "Bethesda Boston Pittsburgh SantaFe"
-    matrices = {"goal": top} | {
-        name: upper(rows, cities) for name, rows in zip(top, below, strict=True)
-    }
-    nodes = hierarchy(matrices, "goal", shared=True, index="saaty2005")
-    found = nodes[nodes["leaf"]].groupby("item")["weight"].sum()
-    assert found[cities.split()].round(3).tolist() == [0.229, 0.275, 0.385, 0.111]
+    local = [ahp(upper(rows, cities), "saaty2005").weights["weight"] for rows in below]
+    found = sum(whole * part for whole, part in zip(ahp(top).weights["weight"], local, strict=True))
+    assert found.round(3).tolist() == [0.229, 0.275, 0.385, 0.111]
 
 
 def test_the_example_of_bozoki_fulop_and_ronyai_2010_once_its_pair_is_judged():

@@ -30,7 +30,6 @@ from evalkit.scoring.weights import (
     entropy,
     expert_scores,
     grid,
-    hierarchy,
     to_points,
 )
 
@@ -113,16 +112,15 @@ def test_the_judgement_that_hurts_the_house_most_is_mended_as_in_saaty_2003():
     assert round(consistency["cr"], 3) == round(worst["cr"], 3) == 0.082
 
 
-def test_the_school_of_saaty_1977_is_a_hierarchy_with_shared_alternatives():
-    nodes = hierarchy(SCHOOLS, "satisfaction", shared=True)
-    goals = nodes[nodes["level"] == 1].set_index("item")
+def test_the_school_of_saaty_1977_has_the_same_alternatives_under_every_goal():
+    goals, consistency, _ = ahp(SCHOOLS["satisfaction"])
     assert goals["weight"].round(2).tolist() == [0.32, 0.14, 0.03, 0.13, 0.24, 0.14]
-    assert (goals["cr"] > 0.2).all()  # Saaty kept the judgements all the same
-    learning = nodes[nodes["parent"] == "learning"]
-    assert learning["local"].round(2).tolist() == [0.16, 0.59, 0.25]
-    schools = nodes[nodes["leaf"]].groupby("item")["weight"].sum()
+    assert consistency["cr"] > 0.2  # Saaty kept the judgements all the same
+    local = pd.DataFrame({goal: ahp(SCHOOLS[goal]).weights["weight"] for goal in goals.index})
+    assert local["learning"].round(2).tolist() == [0.16, 0.59, 0.25]
+    schools = local @ goals["weight"]
     assert schools.round(2).tolist() == [0.37, 0.38, 0.25]
-    assert len(nodes) == 6 + 18 and math.isclose(schools.sum(), 1)
+    assert math.isclose(schools.sum(), 1)
 
 
 def test_the_random_indices_are_those_that_are_usually_printed():
@@ -364,39 +362,6 @@ def test_faults_in_a_group_are_told_under_the_experts_name():
     with pytest.raises(EvalkitError) as error:
         aggregate({"专家甲": good}, {"专家丙": 1})
     assert codes(error) == ["weight.shares"]
-
-
-PAIR = {"目标": upper(["甲", "乙"], ["3"]), "甲": upper(["丙", "丁"], ["1"])}
-
-
-def test_global_weights_are_products_down_the_hierarchy():
-    nodes = hierarchy(PAIR, "目标").set_index("item")
-    assert nodes.loc["丙", ["level", "parent", "leaf", "formula"]].tolist() == [
-        2, "甲", True, "0.75×0.5",
-    ]  # fmt: skip
-    assert nodes.loc[nodes["leaf"], "weight"].round(9).to_dict() == {
-        "乙": 0.25, "丙": 0.375, "丁": 0.375,
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize(("more", "codes_expected"), [
-    ({"戊": PAIR["甲"]}, ["weight.orphan"]),
-    ({"乙": upper(["丙", "戊"], ["2"])}, ["weight.shared"]),
-    ({"丙": upper(["甲", "己"], ["2"])}, ["weight.cycle"]),
-    ({"乙": upper(["己", "己"], ["2"])}, ["weight.items"]),
-])  # fmt: skip
-def test_a_hierarchy_that_does_not_hang_together_is_refused(more, codes_expected):
-    with pytest.raises(EvalkitError) as error:
-        hierarchy(PAIR | more, "目标")
-    assert codes(error) == codes_expected
-
-
-def test_a_hierarchy_without_a_matrix_of_the_goal_is_refused():
-    with pytest.raises(EvalkitError, match="“总目标”的判断矩阵接不到总目标") as error:
-        hierarchy({"目标": PAIR["目标"]}, "总目标")
-    assert codes(error) == ["weight.orphan", "weight.orphan"]
-    with pytest.raises(EvalkitError):
-        hierarchy({}, "目标")
 
 
 # --- weights from data ---------------------------------------------------------------------------

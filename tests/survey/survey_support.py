@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 import pandas as pd
 import pytest
 
 from evalkit.core.problem import EvalkitError
+from evalkit.policy import load as load_policy
 from evalkit.survey.satisfaction import OPTIONS, UNAWARE
 
 LEVELS = [*OPTIONS, UNAWARE]
+MAPPINGS = load_policy("national", as_of=date(2024, 12, 31)).value("survey_mappings")
 
 
 def codes(error: pytest.ExceptionInfo[EvalkitError]) -> list[str]:

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from scipy.stats import t as student
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import DescrStatsW
-from survey_support import LEVELS, asked, codes, tidy
+from survey_support import LEVELS, MAPPINGS, asked, codes, tidy
 
 from evalkit.core.problem import EvalkitError
+from evalkit.survey import estimates as estimating
 from evalkit.survey.answers import grouped
-from evalkit.survey.estimates import MAPPINGS, estimates, frequencies, wilson
+from evalkit.survey.estimates import frequencies, wilson
 from evalkit.survey.satisfaction import OPTIONS, satisfaction
 
 Q = "1、总体满意吗"
@@ -27,6 +28,10 @@ SIZES = {name: size for name, (size, _) in STRATA.items()}
 DRAWN = tidy({name: counts for name, (_, counts) in STRATA.items()})
 
 counts6 = st.lists(st.integers(0, 60), min_size=6, max_size=6)
+
+
+def estimates(table: pd.DataFrame, questions: list[str], mappings=MAPPINGS, *more, **options):
+    return estimating.estimates(table, questions, mappings, *more, **options)
 
 
 def one(table: pd.DataFrame, mapping: str = "百分赋值", **options) -> pd.Series:
