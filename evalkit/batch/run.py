@@ -236,7 +236,7 @@ class _Batch:
         if FILE_NAME in made:
             _stamp(place / FILE_NAME, self.facts | {"row": job.row, "inputs": inputs})
             made[FILE_NAME] = sha256(place / FILE_NAME)
-        changed = _changed(job, inputs, self.shared)
+        changed = _changed(job, inputs, self.shared, places)
         facts = {"code": job.code, "key": "" if changed else digest(inputs), "gone": gone}
         facts |= {"status": failure.kind, "reason": str(failure)} if failure else {"status": "ok"}
         put = self.manifest.publish(job.folder, place, made, **facts, stages=ended.stages)
@@ -281,10 +281,12 @@ def _stamp(path: Path, facts: Mapping[str, Any]) -> None:
         write_json(path, data)
 
 
-def _changed(job: Job, inputs: Mapping[str, str], shared: dict[str, str]) -> list[str]:
+def _changed(
+    job: Job, inputs: Mapping[str, str], shared: dict[str, str], places: Sequence[str]
+) -> list[str]:
     """The inputs that are not as they were when the run began."""
     try:
-        now = inputs_of(job, shared)
+        now = inputs_of(job, shared, places)
     except OSError:
         return [NAMES["workbook"]]
     return [label for name, label in NAMES.items() if now[name] != inputs[name]]

@@ -20,6 +20,9 @@ from evalkit.policy import Policy
 from evalkit.scoring.indicator import Indicator
 from evalkit.scoring.sensitivity import outcomes_of, robustness_of
 
+_WORDS = Environment(loader=PackageLoader("evalkit.report", ""), autoescape=select_autoescape())
+_WORDS.filters |= {"fixed": fixed, "plain": plain, "exact": to_decimal}
+
 
 def tables(
     indicators: Sequence[Indicator], card: Scorecard, policy: Policy,
@@ -62,9 +65,7 @@ def tables(
             facts |= {"found": found, "bins": np.histogram(found.totals, "sturges")}
     about = {"card": card, "use": use, "tolerance": tolerance, "half": half, "told": told,
              "weights": weights}  # fmt: skip
-    words = Environment(loader=PackageLoader("evalkit.report", ""), autoescape=select_autoescape())
-    words.filters |= {"fixed": fixed, "plain": plain, "exact": to_decimal}
-    said: Any = words.get_template("robust.j2").make_module(facts | about)
+    said: Any = _WORDS.get_template("robust.j2").make_module(facts | about)
     return {f"robust_{name}": rows for name, rows in said.ROWS.items()}, problems
 
 

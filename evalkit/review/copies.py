@@ -55,6 +55,9 @@ _BLOCKING = {"verify.field", "verify.placeholder", "verify.gap"}
 _CHANGES = re.compile("ins|del|moveFrom|moveTo|cell(Ins|Del|Merge)|.*Change")
 _R, _TURNED, _MARKED = f"{{{nsmap['r']}}}", 0x0112, "打分"  # an expert's input is named so
 _SHEET = "资金"
+_WORDS = Environment(loader=PackageLoader("evalkit.review", ""), autoescape=select_autoescape(),
+                     trim_blocks=True, lstrip_blocks=True)  # fmt: skip
+_WORDS.filters |= {"fixed": fixed, "plain": plain}
 _Note = tuple[list[Element], str]  # sibling elements, and what to say there
 _OFFICE = ("soffice", "libreoffice", "/Applications/LibreOffice.app/Contents/MacOS/soffice",
            r"C:\Program Files\LibreOffice\program\soffice.exe",
@@ -130,10 +133,7 @@ def review_copy(master: Path, result: Result, out: Path, problems: Iterable[Prob
 
 def _notes(document: WordDocument, result: Result, problems: Iterable[Problem]) -> Iterator[_Note]:
     """What to say, and where."""
-    words = Environment(loader=PackageLoader("evalkit.review", ""), autoescape=select_autoescape(),
-                        trim_blocks=True, lstrip_blocks=True)  # fmt: skip
-    words.filters |= {"fixed": fixed, "plain": plain}
-    say: Any = words.get_template("notes.j2").module
+    say: Any = _WORDS.get_template("notes.j2").module
     body, indicators = document.element.body, result.score.indicators if result.score else ()
     fields = [field for field in bind.fields(body) if field.path]
     tabled = [f for f in fields if next(f.marks[0].iterancestors(qn("w:tbl")), None) is not None]
