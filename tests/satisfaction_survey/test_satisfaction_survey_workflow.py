@@ -249,7 +249,7 @@ def test_a_batch_runs_it_through_its_notebook_and_again_only_if_answers_changed(
     (first,) = run_batch(listed, tmp_path / "out").outcomes
     assert (first.status, first.failure) == ("完成", None)
     assert first.file("满意度调查报告.docx") and first.file("汇总表.xlsx")
-    assert first.result.values["survey.valid"] == 234
+    assert first.read_back().result.values["survey.valid"] == 234
     assert run_batch(listed, tmp_path / "out").outcomes[0].status == "未变化"
 
 
