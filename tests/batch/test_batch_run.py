@@ -131,7 +131,7 @@ def test_the_summary_tells_results_and_failures(mixed):
 
 def test_plain_lines_name_each_project_and_end_with_the_reasons(mixed):
     said = mixed.reporter.text.getvalue()
-    assert said.startswith("共 5 个项目\n")
+    assert said.startswith("共 5 个项目，计算进程由预热进程派生，同时运行 2 个项目\n")
     assert re.search(r"\[\d/5\] 完成  1  甲 & 乙<项目>  .*秒", said)
     assert re.search(r"\[\d/5\] 失败  4  戊项目  “检查数据”代码格 \[3\]", said)
     assert "    数据底稿.xlsx｜指标｜D12：目标值为空——请填写数值" in said
