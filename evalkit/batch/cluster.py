@@ -84,7 +84,7 @@ class Cluster:
                 yield sentence("cluster.worker", worker=worker, why=why)
             elif not found:
                 yield sentence("cluster.folder", worker=worker, out=order.out)
-            elif other := [name for name, seen in mine.items() if found[name] != seen]:
+            elif other := [name for name, seen in mine.items() if found.get(name) != seen]:
                 yield sentence("cluster.differs", worker=worker, what="、".join(other))
 
     def _heard(self, event: tuple[float, Any]) -> None:
