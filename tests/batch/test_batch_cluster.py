@@ -29,10 +29,7 @@ from evalkit.core.paths import asset
 from evalkit.core.problem import EvalkitError
 
 distributed = pytest.importorskip("distributed", reason="needs the dask extra")
-pytestmark = [
-    pytest.mark.xdist_group("batch-cluster"),
-    pytest.mark.skipif(sys.platform == "win32", reason="sessions and signals of POSIX"),
-]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sessions and signals of POSIX")
 PATIENCE = 90
 
 

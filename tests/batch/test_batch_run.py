@@ -30,7 +30,6 @@ from evalkit.batch.run import Manifest, inputs_of, run_batch, run_one
 from evalkit.core.problem import EvalkitError
 from evalkit.core.store import digest
 
-pytestmark = pytest.mark.xdist_group("batch")  # one run of the mixed list for all
 SHARED = {"evalkit": "1"}
 GOOD = [row("1", "甲 & 乙<项目>"), row("B2", "丁项目")]
 BAD = [row("2", "坏项目", "failing"), row("3", "丙项目", "dying"), row("4", "戊项目", "refusing")]

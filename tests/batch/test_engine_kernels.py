@@ -30,10 +30,7 @@ from evalkit.engine import kernels
 from evalkit.engine.run import ATTEMPTS, Run
 from evalkit.engine.warm import WAYS
 
-pytestmark = [
-    pytest.mark.xdist_group("batch-kernels"),
-    pytest.mark.skipif(sys.platform == "win32", reason="sessions and signals of POSIX"),
-]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sessions and signals of POSIX")
 SOAK = os.environ.get("EVALKIT_SOAK") == "1"
 MB = 2**20
 Execute = Callable[..., Run]
