@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -40,3 +41,9 @@ def pytest_collection_modifyitems(items):
         from schedule import rank
 
         items.sort(key=lambda item: rank(item.nodeid))
+
+
+def pytest_collection_finish():
+    """Modules and tests stay to the end: no collection of garbage needs to look at them again."""
+    gc.collect()
+    gc.freeze()
