@@ -12,8 +12,15 @@ from xdist.scheduler import LoadScopeScheduling
 
 TOGETHER = ("tests/cost_standard/",)  # folders that are one unit: they share studied demos
 
-# Files that take longest, longest first; begun last, one of them would keep a worker alone.
-LONG: tuple[str, ...] = ()
+# Units that take long; begun last, one of them would keep a worker busy alone.
+LONG = (
+    "tests/batch/test_engine_kernels.py", "tests/cost_standard/",
+    "tests/review/test_refresh_property.py", "tests/batch/test_batch_cluster.py",
+    "tests/batch/test_batch_restart.py", "tests/batch/test_batch_run.py", "tests/test_hostile.py",
+    "tests/test_same_numbers.py", "tests/test_mutants.py", "tests/test_cli.py",
+    "tests/browser/test_jupyterlab.py", "tests/review/test_refresh.py",
+    "tests/test_filed_businesses.py", "tests/review/test_copies.py",
+)  # fmt: skip
 
 
 def unit_of(nodeid: str) -> str:
