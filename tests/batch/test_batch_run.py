@@ -29,6 +29,7 @@ from evalkit.batch.results import Screen
 from evalkit.batch.run import Manifest, inputs_of, run_batch, run_one
 from evalkit.core.problem import EvalkitError
 from evalkit.core.store import digest
+from evalkit.engine import kernels
 
 SHARED = {"evalkit": "1"}
 GOOD = [row("1", "甲 & 乙<项目>"), row("B2", "丁项目")]
@@ -94,8 +95,12 @@ def mixed(tmp_path_factory) -> Ran:
 
 
 @pytest.fixture
-def ran(mixed, tmp_path) -> Ran:
-    """The good projects of that list and their results, in a copy to be changed."""
+def ran(mixed, tmp_path, monkeypatch) -> Ran:
+    """The good projects of that list and their results, in a copy to be changed.
+
+    The next batch takes over the warm parent of kernels; those that end without `ran` close it.
+    """
+    monkeypatch.setattr(kernels, "close", lambda: None)
     place = Path(shutil.copytree(mixed.place, tmp_path / "副本"))
     out = place / "成果"
     path = write_into(place, *GOOD)
