@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+unexport PYTHONDONTWRITEBYTECODE  # tests start many processes: each would compile the kit anew
 
 .PHONY: demo test soak bench pages size lab lint demo-data clean
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from unittest import mock
 
 import openpyxl
 import pytest
 import support
 from docx import Document
 
+from evalkit import cli
 from evalkit.ooxml import bind
 
 
-def evalkit(*arguments: str, cwd=support.ROOT, code: int = 0) -> str:
+def process(*arguments: str, cwd=support.ROOT, code: int = 0) -> str:
+    """What the command says in a process of its own, as people start it."""
     command = [sys.executable, "-m", "evalkit.cli", *map(str, arguments)]
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout + done.stderr
@@ -23,15 +28,26 @@ def evalkit(*arguments: str, cwd=support.ROOT, code: int = 0) -> str:
     return done.stdout + done.stderr
 
 
+def evalkit(*arguments: str, cwd=support.ROOT, code: int = 0) -> str:
+    """The same without a new process; every command is also called in one of its own below."""
+    said = io.StringIO()
+    argv = mock.patch.object(sys, "argv", ["evalkit", *map(str, arguments)])
+    ended = pytest.raises(SystemExit)
+    with ended as left, argv, chdir(cwd), redirect_stdout(said), redirect_stderr(said):
+        cli.main()
+    assert (left.value.code or 0) == code, said.getvalue()
+    return said.getvalue()
+
+
 def test_help_is_chinese_and_lists_the_commands():
-    text = evalkit("--help")
+    text = process("--help")
     assert "项目清单" in text
     names = "batch run check new freeze init lab verify comments copy template"
     assert all(name in text for name in names.split())
 
 
 def test_check_validates_the_demo_list_without_running(tmp_path):
-    text = evalkit("check", "params/demo/projects.csv")
+    text = process("check", "params/demo/projects.csv")
     assert "共 8 个项目，0 个有错误" in text
 
 
@@ -48,18 +64,18 @@ def test_check_names_each_fault_with_its_cell(tmp_path):
 @pytest.mark.parametrize("command", ["check", "batch"])
 def test_a_list_that_is_none_exits_with_two(tmp_path, command):
     (tmp_path / "list.csv").write_text("a,b\n1,2\n", encoding="utf-8")
-    assert "个问题" in evalkit(command, tmp_path / "list.csv", code=2)
+    assert "个问题" in process(command, tmp_path / "list.csv", code=2)
     assert "个问题" in evalkit(command, tmp_path / "none.csv", code=2)
 
 
 def test_a_wrong_call_exits_with_two():
     evalkit("batch", code=2)
-    evalkit("run", "x.xlsx", "--stage", "定稿", code=2)
+    process("run", "x.xlsx", "--stage", "定稿", code=2)
 
 
 def test_new_prefills_the_framework_and_never_overwrites(tmp_path):
     path = tmp_path / "数据底稿.xlsx"
-    evalkit("new", "project-evaluation", "--out", path)
+    process("new", "project-evaluation", "--out", path)
     page = openpyxl.load_workbook(path)["指标"]
     names = {cell.value for row in page.iter_rows() for cell in row}
     assert {"立项依据充分性", "成本节约率"} <= names
@@ -68,7 +84,7 @@ def test_new_prefills_the_framework_and_never_overwrites(tmp_path):
 
 def test_init_lays_out_a_working_folder_and_keeps_what_is_there(tmp_path):
     folder = tmp_path / "机构"
-    evalkit("init", folder)
+    process("init", folder)
     mine = folder / "templates" / "project_evaluation.md"
     mine.write_text("我的提纲", encoding="utf-8")
     text = evalkit("init", folder)
@@ -83,13 +99,13 @@ def test_run_makes_a_report_in_a_working_folder(tmp_path):
     demo = "params/demo/library/数据底稿.xlsx"
     evalkit("run", demo, "--stage", "初稿", cwd=folder)
     assert list((folder / "outputs").rglob("评价报告.docx"))
-    refused = evalkit("run", demo, "--stage", "终稿", cwd=folder, code=1)
+    refused = process("run", demo, "--stage", "终稿", cwd=folder, code=1)
     assert "待补充" in refused
 
 
 def test_freeze_then_change_asks_for_a_reason(tmp_path):
     path = support.workbook(tmp_path / "数据底稿.xlsx", indicators=[{}])
-    evalkit("freeze", path, "--approver", "某县财政局", "--date", "2025-04-10")
+    process("freeze", path, "--approver", "某县财政局", "--date", "2025-04-10")
     frozen = json.loads((tmp_path / "指标体系_审定.json").read_text(encoding="utf-8"))
     assert frozen["approver"] == "某县财政局"
     support.workbook(path, indicators=[{"target": "90%"}])
@@ -126,7 +142,7 @@ def test_equal_inputs_give_equal_results_in_any_folder(tmp_path):
 
 
 def _run(work, stage="初稿"):
-    evalkit("run", "数据底稿.xlsx", "--out", "成果", "--stage", stage, cwd=work)
+    process("run", "数据底稿.xlsx", "--out", "成果", "--stage", stage, cwd=work)
     return next((work / "成果").rglob("评价报告.docx"))
 
 
@@ -153,7 +169,7 @@ def report(work, tmp_path):
 
 
 def test_verify_is_silent_on_what_the_kit_wrote_and_alarmed_by_a_changed_score(report):
-    assert "没有发现问题" in evalkit("verify", report)
+    assert "没有发现问题" in process("verify", report)
     _typed_over(report)
     said = evalkit("verify", report, code=1)
     assert "60.00" in said
@@ -181,7 +197,7 @@ def test_a_second_run_puts_a_typed_number_back_says_so_and_keeps_the_file_before
 
 
 def test_copies_are_made_and_a_draft_is_no_final(report):
-    assert "复核版" in evalkit("copy", report, "--review")
+    assert "复核版" in process("copy", report, "--review")
     assert Document(str(report.with_name("评价报告_复核版.docx"))).comments
     assert "终稿" in evalkit("copy", report, "--final", code=2)
     assert not report.with_name("评价报告_终稿.docx").exists()
@@ -195,7 +211,7 @@ def test_a_final_is_handed_over_only_when_every_opinion_is_answered(work, tmp_pa
     said = next(p for p in reversed(document.paragraphs) if p.runs and p.text)
     document.add_comment(said.runs, "请补充依据", author="示例县财政局")
     document.save(str(report))
-    evalkit("comments", report)
+    process("comments", report)
     table = report.with_name("意见采纳情况表.xlsx")
     refused = evalkit("copy", report, "--final", code=2)
     assert "意见采纳情况表.xlsx" in refused
@@ -217,7 +233,7 @@ def test_a_final_is_handed_over_only_when_every_opinion_is_answered(work, tmp_pa
 
 
 def test_a_sound_template_is_sound_and_a_broken_one_is_told_where(tmp_path):
-    assert "没有问题" in evalkit("template", "check")
+    assert "没有问题" in process("template", "check")
     document = Document(str(support.ROOT / "templates" / "project_evaluation.docx"))
     document.add_paragraph("总分{{ score.totle }}分")
     document.save(str(tmp_path / "本机构.docx"))

@@ -241,3 +241,12 @@ def test_the_wheel_carries_what_a_firm_needs_and_nothing_else(tmp_path):
     wrong = re.compile(r"(^|/)(tests|outputs|__pycache__|\.ci|docs|benchmarks)/|\.pyc$|/test_")
     assert not [name for name in names if wrong.search(name)]
     assert any(name.endswith("entry_points.txt") for name in names)
+
+
+def test_the_units_of_the_test_schedule_are_there():
+    import schedule
+
+    units = [*schedule.LONG, *schedule.TOGETHER]
+    assert [unit for unit in units if not (ROOT / unit).exists()] == []
+    assert [unit for unit in units if schedule.unit_of(unit) != unit] == []
+    assert schedule.unit_of("tests/test_house.py::test_x[a::b]") == "tests/test_house.py"

@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,9 +54,10 @@ MUTANTS = (
 )
 
 
-@pytest.fixture
-def copy(tmp_path) -> Path:
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory) -> Path:
     """The kit in a folder of its own, with what its tests of the scores need."""
+    tmp_path = tmp_path_factory.mktemp("kit")
     skipped = shutil.ignore_patterns("__pycache__", "outputs", "*.docx", "照片")
     for name in ("evalkit", "params", "tests"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=skipped)
@@ -67,20 +70,31 @@ def _tests(copy: Path) -> tuple[int, str]:
     """Run the tests of the scores against the copy; exit code and output."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
     command += [*SCORES, "-k", FEW]
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "EVALKIT_", "COV"))}
-    environment = kept | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    others = ("PYTEST_", "EVALKIT_", "COV", "PYTHONDONTWRITEBYTECODE")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(others)}
+    environment["PYTHONPATH"] = str(copy)
     done = subprocess.run(
         command, cwd=copy, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     return done.returncode, done.stdout + done.stderr
 
 
-def _plant(copy: Path, mutant: Mutant) -> None:
+@contextmanager
+def _planted(copy: Path, mutant: Mutant) -> Iterator[None]:
     holding = [p for p in sorted((copy / "evalkit").rglob("*.py")) if mutant.old in p.read_text()]
     assert len(holding) == 1, f"{mutant.old!r} stands in {holding}"
     source = holding[0].read_text(encoding="utf-8")
     assert source.count(mutant.old) == 1
+    then = holding[0].stat()
     holding[0].write_text(source.replace(mutant.old, mutant.new), encoding="utf-8")
+    # Bytecode belongs to a second and a size: each mutant has a second of its own.
+    later = then.st_mtime_ns + (1 + MUTANTS.index(mutant)) * 10**11
+    os.utime(holding[0], ns=(later, later))
+    try:
+        yield
+    finally:
+        holding[0].write_text(source, encoding="utf-8")
+        os.utime(holding[0], ns=(then.st_atime_ns, then.st_mtime_ns))
 
 
 def test_the_code_as_it_is_passes(copy):
@@ -91,8 +105,8 @@ def test_the_code_as_it_is_passes(copy):
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.name.replace(" ", "_"))
 def test_a_planted_fault_is_noticed(copy, mutant):
-    _plant(copy, mutant)
-    status, output = _tests(copy)
+    with _planted(copy, mutant):
+        status, output = _tests(copy)
     assert status == 1, f"{mutant.name}: {output[-3000:]}"
     assert re.search(r"^1 failed, ", output, re.MULTILINE)  # no error of collection
     assert "AssertionError" in output

@@ -237,6 +237,9 @@ def main() -> None:
     """Disturb batches and look what is left."""
     place, how, seed, times = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     install(pytest.MonkeyPatch())
+    place.mkdir()
+    lay_out(place, "0")
+    batch(place)  # templates and the versions of packages are read once, not by every child
     chance = random.Random(seed)  # noqa: S311
     most = {"kill": 220, "full": 220, "size": 14_000}[how]
     moments = [*range(1, most + 1)] if times >= most else chance.sample(range(1, most + 1), times)

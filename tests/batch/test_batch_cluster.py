@@ -19,6 +19,7 @@ import psutil
 import pytest
 from batch_support import lay_out, row, write_list
 from crashing import Mute
+from support import SOAK
 from test_engine_kernels import gone, parts, soon, write_notebook
 
 from evalkit.batch import cluster
@@ -29,10 +30,7 @@ from evalkit.core.paths import asset
 from evalkit.core.problem import EvalkitError
 
 distributed = pytest.importorskip("distributed", reason="needs the dask extra")
-pytestmark = [
-    pytest.mark.xdist_group("batch-cluster"),
-    pytest.mark.skipif(sys.platform == "win32", reason="sessions and signals of POSIX"),
-]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sessions and signals of POSIX")
 PATIENCE = 90
 
 
@@ -118,7 +116,7 @@ def statuses(batch: Any) -> dict[str, str]:
 
 def test_results_are_the_same_bytes_as_locally(shared, tmp_path):
     path = asset("params", "demo", "projects.csv")
-    codes = ["629999-2024-0417", "629999-2024-0063"]
+    codes = ["629999-2024-0417", "629999-2024-0063"][: None if SOAK else 1]
     told: list[str] = []
 
     class Told(Mute):
@@ -130,7 +128,7 @@ def test_results_are_the_same_bytes_as_locally(shared, tmp_path):
     assert told == [f"计算集群 {shared.address}：2 个工作进程，同时运行 2 个项目"]
     assert not run_batch(path, tmp_path / "本机", only=codes, reporter=Mute()).failed
     assert parts(tmp_path / "集群") == parts(tmp_path / "本机")
-    assert len(parts(tmp_path / "本机")) > 20
+    assert len(parts(tmp_path / "本机")) > 10 * len(codes)
     for outcome in done.outcomes:
         if outcome.job.code in codes:
             text = (outcome.folder / outcome.job.notebook.name).read_text("utf-8")
@@ -160,7 +158,7 @@ def test_failures_are_those_of_the_notebook(shared, tmp_path):
 
 def test_projects_of_a_killed_worker_are_done_elsewhere(tmp_path):
     place = lay_out(tmp_path)
-    cells = "open('开始', 'w').write(code)", "import time\ntime.sleep(4)", "print('做完')"
+    cells = "open('开始', 'w').write(code)", "import time\ntime.sleep(2)", "print('做完')"
     write_notebook(place / "slow.ipynb", *cells)
     listed = write_list(place, *(row(str(n), f"项目{n}", "slow") for n in range(4)))
     killed: list[psutil.Process] = []

@@ -29,8 +29,8 @@ from evalkit.batch.results import Screen
 from evalkit.batch.run import Manifest, inputs_of, run_batch, run_one
 from evalkit.core.problem import EvalkitError
 from evalkit.core.store import digest
+from evalkit.engine import kernels
 
-pytestmark = pytest.mark.xdist_group("batch")  # one run of the mixed list for all
 SHARED = {"evalkit": "1"}
 GOOD = [row("1", "甲 & 乙<项目>"), row("B2", "丁项目")]
 BAD = [row("2", "坏项目", "failing"), row("3", "丙项目", "dying"), row("4", "戊项目", "refusing")]
@@ -95,8 +95,12 @@ def mixed(tmp_path_factory) -> Ran:
 
 
 @pytest.fixture
-def ran(mixed, tmp_path) -> Ran:
-    """The good projects of that list and their results, in a copy to be changed."""
+def ran(mixed, tmp_path, monkeypatch) -> Ran:
+    """The good projects of that list and their results, in a copy to be changed.
+
+    The next batch takes over the warm parent of kernels; those that end without `ran` close it.
+    """
+    monkeypatch.setattr(kernels, "close", lambda: None)
     place = Path(shutil.copytree(mixed.place, tmp_path / "副本"))
     out = place / "成果"
     path = write_into(place, *GOOD)

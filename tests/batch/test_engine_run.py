@@ -21,8 +21,6 @@ from evalkit.engine import kernels
 from evalkit.engine.notebook import Failure, plain
 from evalkit.engine.run import Run
 
-pytestmark = pytest.mark.xdist_group("batch-engine")
-
 
 def execute(notebook: str, folder: Path, **limits: float) -> Run:
     run = Run(FILES / f"{notebook}.ipynb", {"out": str(folder)}, folder, **limits)

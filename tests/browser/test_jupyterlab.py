@@ -68,20 +68,31 @@ def browser(tmp_path):
     driver.quit()
 
 
+# Cells out of view are not in the page, and an output comes some time after its cell.
+_SCROLL = """
+const [pane, done] = arguments, text = [], images = new Set();
+const step = pane.clientHeight / 2;
+(async () => {
+  for (let top = 0; top < pane.scrollHeight; top += step) {
+    pane.scrollTop = top;
+    await new Promise(go => setTimeout(go, 200));
+    for (const output of document.querySelectorAll('.jp-OutputArea-output')) {
+      text.push(output.innerText);
+      for (const image of output.querySelectorAll('img'))
+        if (image.naturalWidth > 500) images.add(image.src);
+    }
+  }
+  done([text.join('\\n'), images.size]);
+})();
+"""
+
+
 def _seen(driver) -> tuple[str, int]:
     """Scroll through the notebook: all output text, and how many images really show."""
-    text, images = [], set()
     pane = driver.find_element(By.CSS_SELECTOR, ".jp-WindowedPanel-outer")
-    height = driver.execute_script("return arguments[0].scrollHeight", pane)
-    for top in range(0, height, 500):
-        driver.execute_script("arguments[0].scrollTop = arguments[1]", pane, top)
-        time.sleep(0.15)
-        for output in driver.find_elements(By.CSS_SELECTOR, ".jp-OutputArea-output"):
-            text.append(output.text)
-            for image in output.find_elements(By.TAG_NAME, "img"):
-                if driver.execute_script("return arguments[0].naturalWidth", image) > 500:
-                    images.add(image.get_attribute("src")[-200:])
-    return "\n".join(text), len(images)
+    driver.set_script_timeout(120)
+    text, images = driver.execute_async_script(_SCROLL, pane)
+    return text, images
 
 
 def _shown(driver, selector: str) -> str:

@@ -15,7 +15,6 @@ from evalkit.core.problem import EvalkitError
 from evalkit.standards.service import Statistics
 from evalkit.workflows import cost_standard as cost
 
-pytestmark = pytest.mark.xdist_group("cost-standard")
 BOOKS = "services tiers audited unit_costs"
 QUOTAS = "services tiers quotas"
 ROSTER = "services tiers counted"

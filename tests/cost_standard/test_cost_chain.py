@@ -7,7 +7,6 @@ from cost_support import D, cell, data, outcome, place, result, told
 
 from evalkit.core.problem import EvalkitError
 
-pytestmark = pytest.mark.xdist_group("cost-standard")
 TARGETS, RULES = "绩效目标标准", "绩效评价标准"
 PARTS = "services tiers chained"
 

@@ -19,7 +19,6 @@ from evalkit.review.delivery import report_name
 from evalkit.verify import report as verify
 from evalkit.workflows import cost_standard as cost
 
-pytestmark = pytest.mark.xdist_group("cost-standard")
 OF_SAMPLES = {"benchmarks", "points", "flags", "terms", "diagnostics", "fit", "fitted", "frontier"}
 # columns of numbers where a cell may say that there is none: the rows that may, by table and column
 NONE = {

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
-import pytest
 from cost_support import SLUGS, changed, data, document, result
 from openxml_audit import OpenXmlValidator
 from support import ROOT, SOAK
@@ -20,7 +19,6 @@ from evalkit.ooxml import package
 from evalkit.report import frames
 from evalkit.workflows import cost_standard as cost
 
-pytestmark = pytest.mark.xdist_group("cost-standard")
 WRITTEN = {"编制说明.docx", "汇总表.xlsx", "绩效评价数据底稿.xlsx", "checks.json", "result.json"}
 
 

@@ -21,8 +21,6 @@ from evalkit.workbook.reader import read
 from evalkit.workbook.schema import load_schema
 from evalkit.workflows import cost_standard as cost
 
-pytestmark = pytest.mark.xdist_group("cost-standard")
-
 
 def new(slug: str, path: Path) -> Path:
     done = CliRunner().invoke(app, ["new", "cost-standard", "--service", slug, "--out", str(path)])

@@ -19,7 +19,6 @@ from evalkit.workbook.reader import read
 from evalkit.workbook.schema import load_schema
 from evalkit.workflows import cost_standard as cost
 
-pytestmark = pytest.mark.xdist_group("cost-standard")
 LAMP = Path(__file__).with_name("lamp.yaml")
 
 

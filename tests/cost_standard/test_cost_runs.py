@@ -18,8 +18,6 @@ from evalkit.batch.jobs import read_list
 from evalkit.batch.run import run_one
 from evalkit.cli import app
 
-pytestmark = pytest.mark.xdist_group("cost-standard-batch")
-
 
 @pytest.fixture(autouse=True)
 def _steady(monkeypatch):

@@ -7,7 +7,6 @@ from cost_support import D, data, datum, outcome, result, table, told
 
 from evalkit.core.problem import EvalkitError
 
-pytestmark = pytest.mark.xdist_group("cost-standard")
 BOOKS = "services tiers audited unit_costs"
 QUOTAS = "services tiers quotas"
 WAGE_2023, WAGE_2024 = 120_698, 124_110  # 国家统计局, as params/prices/wage.csv has them

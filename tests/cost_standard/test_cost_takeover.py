@@ -15,7 +15,6 @@ from evalkit.core.model import Result
 from evalkit.workbook.reader import read
 from evalkit.workbook.schema import load_schema
 
-pytestmark = pytest.mark.xdist_group("cost-standard")
 FORM = {
     "项目编码": "P-1", "评价年度": 2026, "评价方式": "财政评价", "评价期限": "年度评价",
     "报告日期": "2027-06-30", "满意度口径": "五级均值",

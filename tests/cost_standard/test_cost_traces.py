@@ -13,8 +13,6 @@ from tools import excel
 
 from evalkit.core.model import Result
 
-pytestmark = pytest.mark.xdist_group("cost-standard")
-
 # --- formulas ------------------------------------------------------------------------------------
 
 # table: the column that its formula gives, by what is divided for print, and the digits printed

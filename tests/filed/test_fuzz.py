@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from boards import Board, to_docx, to_html, to_xlsx
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
+from support import SOAK
 
 from evalkit.core.model import Datum, Source
 from evalkit.filed.forms import read_forms
@@ -20,7 +20,7 @@ from evalkit.workbook.schema import load_schema
 
 ITEMS = {f"items.{spec.id}": spec.label for spec in load_schema("filed_form").sheet("items").fields}
 WRITERS = {"xlsx": to_xlsx, "html": to_html, "docx": to_docx}
-EXAMPLES = 400 if os.environ.get("EVALKIT_SOAK") == "1" else 60
+EXAMPLES = 400 if SOAK else 24
 
 
 def check(source: Source, expected: fuzz.Expected) -> None:

@@ -78,11 +78,18 @@ class Project:
         return (source or self.source).deliver(self.out).path
 
 
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder above that of a demo's report, delivered there once; tests take a copy."""
+    folder = tmp_path_factory.mktemp("delivered")
+    demo(0).deliver(folder / "out")
+    return folder
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    source = demo(0)
-    source.deliver(tmp_path / "out")
-    return Project(tmp_path / "out", source)
+def project(delivered: Path, tmp_path: Path) -> Project:
+    shutil.copytree(delivered, tmp_path, dirs_exist_ok=True)
+    return Project(tmp_path / "out", demo(0))
 
 
 def lower(source: Source, place: int = 3, by: str = "0.5") -> Source:

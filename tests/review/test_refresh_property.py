@@ -16,7 +16,7 @@ from support import SOAK
 
 from evalkit.review.delivery import CONFLICTS, report_name
 
-ROUNDS, SAVED_ROUNDS, AT_ONCE = (140, 60, 6) if SOAK else (14, 6, 3)
+ROUNDS, SAVED_ROUNDS, AT_ONCE = (140, 60, 6) if SOAK else (7, 3, 3)
 
 Operator = Callable[[Hand], None]
 
