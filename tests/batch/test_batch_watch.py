@@ -171,7 +171,7 @@ def test_manifest_log_and_summary_have_the_seconds_of_each_stage(played, monkeyp
             self.tell(name)
         execute(self)
 
-    def begun(self, notebook, parameters, folder, timeout, tell, *more) -> None:
+    def begun(self, notebook, parameters, folder, timeout, memory, tell, *more) -> None:
         initialise(self, notebook, parameters, folder)
         self.tell = tell
 

@@ -468,10 +468,8 @@ def test_equal_inputs_give_equal_results_whatever_runs_them(tmp_path, monkeypatc
     assert all(other == found[0] for other in found)
 
 
-@pytest.mark.soak
-@pytest.mark.skipif(not SOAK, reason="full counts: make soak")
-def test_five_hundred_projects_take_no_more_memory_and_time_at_the_end(tmp_path):
-    number, each = 500, 100
+def test_many_projects_take_no_more_memory_and_time_at_the_end(tmp_path):
+    number, each = (500, 100) if SOAK else (20, 5)
     place = lay_out(tmp_path)
     write_notebook(place / "light.ipynb", "import pandas as pd\ntotal = sum(range(1_000_000))")
     path = write_list(place, *(row(f"{n:03}", f"项目{n}", "light") for n in range(number)))
@@ -495,8 +493,9 @@ def test_five_hundred_projects_take_no_more_memory_and_time_at_the_end(tmp_path)
     with (tmp_path / "screen.txt").open("w", encoding="utf-8") as stream:
         batch = run_batch(path, place / "成果", reporter=Noting(Console(file=stream)))
     assert batch.failed == []
-    hundreds = [marks[begin : begin + each] for begin in range(0, number, each)]
-    peaks = [sorted(resident for _, resident in part)[each * 9 // 10] for part in hundreds]
-    spent = [part[-1][0] - part[each // 10][0] for part in hundreds]
-    assert peaks[-1] <= peaks[0] * 1.05
-    assert spent[-1] <= spent[0] * 1.3
+    fifths = [marks[begin : begin + each] for begin in range(0, number, each)]
+    peaks = [sorted(resident for _, resident in part)[each * 9 // 10] for part in fifths]
+    spent = [part[-1][0] - part[each // 10][0] for part in fifths]
+    assert peaks[-1] <= peaks[0] * (1.05 if SOAK else 1.25)
+    if SOAK:  # of a few the CPU seconds say nothing
+        assert spent[-1] <= spent[0] * 1.3
