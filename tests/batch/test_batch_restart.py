@@ -34,8 +34,8 @@ FIRST = f"{CODES[0]}_项目{CODES[0]}"
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="ends forked children")
 @pytest.mark.parametrize(
-    ("how", "times"), [("kill", 40 if SOAK else 5), ("full", 30 if SOAK else 4),
-                       ("size", 20 if SOAK else 3)]
+    ("how", "times"), [("kill", 90 if SOAK else 5), ("full", 60 if SOAK else 4),
+                       ("size", 40 if SOAK else 3)]
 )  # fmt: skip
 def test_a_batch_ended_anywhere_loses_nothing_and_leaves_no_half_file(tmp_path, how, times):
     place = tmp_path / "县"

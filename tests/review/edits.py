@@ -970,15 +970,16 @@ def delete_picture(hand: Hand) -> None:
     if found:
         drawing = hand.dice.choice(found)
         mine, name = _digest(hand, drawing), _block(drawing)
-        once = [_digest(hand, d) for d in found].count(mine) == 1
+        digests, names = [_digest(hand, d) for d in found], [_block(d) for d in found]
         photos = [d for d in found if _block(d).startswith("photo")]
         drawing.getparent().remove(drawing)
-        if name.startswith("fig"):
+        if name.startswith("fig") and names.count(name) == 1:
             hand.expect(
                 "删去的图没有回来",
                 lambda seen: name not in {_block(d) for d in seen.body.iter(qn("w:drawing"))},
             )
-        elif once and drawing is not photos[-1]:  # changed data may show the last photo once more
+        # changed data may show the last photo once more
+        if drawing in photos[:-1] and digests.count(mine) == 1:
             hand.expect("删去的照片没有回来", lambda seen: not seen.pictures[mine])
 
 
