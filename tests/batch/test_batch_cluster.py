@@ -51,6 +51,7 @@ class Processes:
 
     def start(self, kind: str, *arguments: str) -> subprocess.Popen:
         command = [sys.executable, "-m", "dask", kind, *arguments, "--no-dashboard"]
+        command += ["--host", "127.0.0.1"]
         log = self.stack.enter_context((self.folder / f"{kind}.log").open("ab"))
         return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
 
