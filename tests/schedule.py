@@ -11,6 +11,7 @@ from __future__ import annotations
 from xdist.scheduler import LoadScopeScheduling
 
 TOGETHER = ("tests/cost_standard/",)  # folders that are one unit: they share studied demos
+SPREAD = ("tests/review/test_refresh_property.py",)  # files whose tests share nothing
 
 # Units that take long; begun last, one of them would keep a worker busy alone.
 LONG = (
@@ -24,14 +25,17 @@ LONG = (
 
 
 def unit_of(nodeid: str) -> str:
-    """The file of a test, or the folder that is one unit."""
+    """The file of a test, or the folder that is one unit; a test itself where none shares."""
     file = nodeid.split("::", 1)[0]
+    if file in SPREAD:
+        return nodeid
     return next((folder for folder in TOGETHER if file.startswith(folder)), file)
 
 
 def rank(nodeid: str) -> int:
     """A key that sorts the long units first and leaves the others in their order."""
-    unit = unit_of(nodeid)
+    file = nodeid.split("::", 1)[0]
+    unit = file if file in SPREAD else unit_of(nodeid)
     return LONG.index(unit) if unit in LONG else len(LONG)
 
 
