@@ -18,7 +18,7 @@ from typing import Any
 
 from evalkit.batch.jobs import choose, read_list
 from evalkit.batch.outcome import BatchOutcome, Job, Outcome
-from evalkit.batch.perform import Here, Lost, Runner, order_of
+from evalkit.batch.perform import MB, Here, Lost, Runner, order_of
 from evalkit.batch.record import Manifest, made_since, mark, marks, opened, result_files
 from evalkit.batch.results import Screen, write_pages
 from evalkit.batch.status import Log
@@ -26,15 +26,14 @@ from evalkit.core.paths import asset
 from evalkit.core.problem import Problem, refusal, refuse, sentence
 from evalkit.core.result_file import FILE_NAME, versions
 from evalkit.core.store import digest, safe_name, sha256, write_json
-from evalkit.engine.notebook import Failure, notebook_parameters
+from evalkit.engine.notebook import ATTEMPTS, MEMORY, Failure, notebook_parameters
 from evalkit.workbook.reader import read
 from evalkit.workbook.schema import load_schema
 from evalkit.workflows.inputs import NAMES, files_used, name_in, places_of, shared_inputs
 
-ATTEMPTS = 3  # where the machine is to blame, not the project
 LONGEST = 240  # characters of a path, with which Word and Explorer still open a file
-_LOST = Failure("kernel", ("运行这个项目的工作进程一再失去联系",))
 _INSIDE = 50  # of them for the longest name in a project's folder
+_LOST = Failure("kernel", ("运行这个项目的工作进程一再失去联系",))
 _FAULTS = {errno.ENOSPC: "full", errno.EDQUOT: "full", errno.EFBIG: "full", errno.EROFS: "denied",
            errno.EACCES: "denied", errno.EPERM: "denied", errno.ENOENT: "gone"}  # fmt: skip
 
@@ -48,7 +47,7 @@ def run_batch(
     only: Sequence[str] | None = None,
     where: Sequence[str] = (),
     timeout: float = 600,
-    memory: float = 4096,
+    memory: float = MEMORY / MB,
     scheduler: str | None = None,
     reporter: Screen | None = None,
 ) -> BatchOutcome:
@@ -87,7 +86,7 @@ def run_batch(
 
 def run_one(
     notebook: str, workbook: Path, out: Path, *,
-    timeout: float = 600, memory: float = 4096, **parameters: str,
+    timeout: float = 600, memory: float = MEMORY / MB, **parameters: str,
 ) -> BatchOutcome:  # fmt: skip
     """Run one workbook without a list, always; code and name are those in its 项目信息.
 

@@ -13,6 +13,8 @@ from pydantic_core import to_jsonable_python
 
 from evalkit.core.problem import refusal
 
+ATTEMPTS = 3  # where the machine is to blame, not the project
+MEMORY = 4 * 1024**3  # bytes that one project's processes may hold, if nobody says
 ERROR_TAG = "papermill-error-cell-tag"  # cells so tagged are dropped when a notebook runs again
 Kind = Literal[
     "refused", "exception", "timeout", "memory", "kernel", "figure", "stopped", "internal"

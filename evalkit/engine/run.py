@@ -21,13 +21,20 @@ from papermill import engines, exceptions, execute, models, translators
 
 from evalkit.engine import kernels
 from evalkit.engine.entry import Engine
-from evalkit.engine.notebook import ERROR_TAG, SILENT, Failure, Kind, declared, plain
+from evalkit.engine.notebook import (
+    ATTEMPTS,
+    ERROR_TAG,
+    MEMORY,
+    SILENT,
+    Failure,
+    Kind,
+    declared,
+    plain,
+)
 
 NAME = "evalkit"  # our key in papermill's registries; nobody else's run is touched
 FIGURE_TAG = "figure"
-ATTEMPTS = 3  # where the machine is to blame, not the project
 PAUSE = 0.2  # seconds between two looks at a running project
-MEMORY = 4 * 1024**3  # bytes that one project's processes may hold
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
 
 

@@ -27,7 +27,8 @@ from evalkit.batch.run import run_batch
 from evalkit.batch.status import LOG
 from evalkit.core.paths import asset
 from evalkit.engine import kernels
-from evalkit.engine.run import ATTEMPTS, Run
+from evalkit.engine.notebook import ATTEMPTS
+from evalkit.engine.run import Run
 from evalkit.engine.warm import WAYS
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sessions and signals of POSIX")
